@@ -37,7 +37,7 @@ data or a driver's message: what the driver said is on ``.orig``, for the debugg
 All of them survive pickling, so that they can cross a process boundary.
 """
 
-from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass
 from uuid import UUID
 
 __all__ = [
@@ -76,6 +76,14 @@ __all__ = [
 class CleanArchError(Exception):
     """Root of the tree: catch it to catch everything that is ours and nothing that is not."""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        if not is_dataclass(self):
+            return super().__reduce__()
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+
 
 # --- the domain -------------------------------------------------------------------------
 class DomainError(CleanArchError):
@@ -86,6 +94,7 @@ class InputError(CleanArchError, ValueError):
     """What came from outside is not acceptable; the caller, not the program, is at fault."""
 
 
+@dataclass(eq=False, repr=False)
 class InvalidValueError(DomainError, InputError):
     """A value object refused its input.
 
@@ -94,15 +103,14 @@ class InvalidValueError(DomainError, InputError):
         rule: the rule that was broken, as a phrase that never contains the input.
     """
 
-    def __init__(self, value_type: str, rule: str) -> None:
-        super().__init__(value_type, rule)
-        self.value_type = value_type
-        self.rule = rule
+    value_type: str
+    rule: str
 
     def __str__(self) -> str:
         return f"{self.value_type} {self.rule}"
 
 
+@dataclass(eq=False, repr=False)
 class CurrencyMismatchError(DomainError, ValueError):
     """Two amounts of different currencies were added, subtracted or compared.
 
@@ -111,16 +119,15 @@ class CurrencyMismatchError(DomainError, ValueError):
         right: currency code of the right operand.
     """
 
-    def __init__(self, left: str, right: str) -> None:
-        super().__init__(left, right)
-        self.left = left
-        self.right = right
+    left: str
+    right: str
 
     def __str__(self) -> str:
         return f"amounts in {self.left} and {self.right} do not mix: convert one of them first"
 
 
 # --- input that is no value object -------------------------------------------------------
+@dataclass(eq=False, repr=False)
 class InvalidPageError(InputError):
     """A page request is out of bounds.
 
@@ -129,15 +136,14 @@ class InvalidPageError(InputError):
         rule: what the field must be.
     """
 
-    def __init__(self, field: str, rule: str) -> None:
-        super().__init__(field, rule)
-        self.field = field
-        self.rule = rule
+    field: str
+    rule: str
 
     def __str__(self) -> str:
         return f"{self.field} {self.rule}"
 
 
+@dataclass(eq=False, repr=False)
 class InvalidCursorError(InputError):
     """A cursor was not issued for this ordering, or was changed on its way.
 
@@ -145,14 +151,13 @@ class InvalidCursorError(InputError):
         reason: what is wrong with it, never the cursor itself.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    reason: str
 
     def __str__(self) -> str:
         return f"invalid cursor: {self.reason}; start again without a cursor"
 
 
+@dataclass(eq=False, repr=False)
 class InvalidSortError(InputError):
     """A sort field is not on the allow-list.
 
@@ -160,9 +165,7 @@ class InvalidSortError(InputError):
         allowed: the names that may be used.
     """
 
-    def __init__(self, allowed: Iterable[str]) -> None:
-        self.allowed = tuple(allowed)
-        super().__init__(self.allowed)
+    allowed: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"unknown sort field; use one of: {', '.join(self.allowed) or '(none is allowed here)'}"
@@ -175,6 +178,7 @@ def _shown(identity: object) -> str:
     return f" {bare}" if isinstance(bare, int | UUID) else ""
 
 
+@dataclass(eq=False, repr=False)
 class NotFoundError(CleanArchError, LookupError):
     """No entity has this identity.
 
@@ -183,10 +187,8 @@ class NotFoundError(CleanArchError, LookupError):
         id: the identity that was asked for; shown in the text only if it is a number or a UUID.
     """
 
-    def __init__(self, entity: str, id: object) -> None:  # noqa: A002 - the field's own word
-        super().__init__(entity, id)
-        self.entity = entity
-        self.id = id
+    entity: str
+    id: object
 
     def __str__(self) -> str:
         return f"{self.entity}{_shown(self.id)} does not exist"
@@ -202,6 +204,7 @@ class StorageError(CleanArchError):
     orig: BaseException | None = None
 
 
+@dataclass(eq=False, repr=False)
 class DuplicateError(StorageError):
     """A unique constraint refused a row.
 
@@ -209,14 +212,13 @@ class DuplicateError(StorageError):
         constraint: its name; ``"primary_key"`` for a primary key, None where the store does not tell.
     """
 
-    def __init__(self, constraint: str | None) -> None:
-        super().__init__(constraint)
-        self.constraint = constraint
+    constraint: str | None
 
     def __str__(self) -> str:
         return f"a row with this key exists already (unique constraint {self.constraint or 'not named by the store'})"
 
 
+@dataclass(eq=False, repr=False)
 class ForeignKeyError(StorageError):
     """A foreign key constraint refused a row.
 
@@ -224,9 +226,7 @@ class ForeignKeyError(StorageError):
         constraint: its name, or None where the store does not tell.
     """
 
-    def __init__(self, constraint: str | None) -> None:
-        super().__init__(constraint)
-        self.constraint = constraint
+    constraint: str | None
 
     def __str__(self) -> str:
         return (
@@ -235,6 +235,7 @@ class ForeignKeyError(StorageError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class ConcurrencyError(StorageError):
     """Somebody else saved or deleted the aggregate since it was loaded. Load it again and decide again.
 
@@ -244,11 +245,9 @@ class ConcurrencyError(StorageError):
         expected: the version that was loaded.
     """
 
-    def __init__(self, entity: str, id: object, expected: int | None) -> None:  # noqa: A002 - the field's own word
-        super().__init__(entity, id, expected)
-        self.entity = entity
-        self.id = id
-        self.expected = expected
+    entity: str
+    id: object
+    expected: int | None
 
     def __str__(self) -> str:
         return (
@@ -257,6 +256,7 @@ class ConcurrencyError(StorageError):
         )
 
 
+@dataclass(eq=False, repr=False)
 class TransientError(StorageError):
     """The store failed in a way that passes: nothing was committed, the whole use case may be tried again.
 
@@ -264,9 +264,7 @@ class TransientError(StorageError):
         reason: what happened, for example ``"deadlock"``.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    reason: str
 
     def __str__(self) -> str:
         return f"the store could not serve this unit of work ({self.reason}): repeat the whole use case with a new one"
@@ -293,6 +291,7 @@ class StorageFullError(StorageError):
         return "the store has no space left: free some before trying again"
 
 
+@dataclass(eq=False, repr=False)
 class CorruptRowError(StorageError):
     """A stored row is not a valid entity.
 
@@ -302,17 +301,16 @@ class CorruptRowError(StorageError):
         field: the entity's field that could not be built, or None where the entity as a whole was refused.
     """
 
-    def __init__(self, entity: str, id: object, field: str | None) -> None:  # noqa: A002 - the field's own word
-        super().__init__(entity, id, field)
-        self.entity = entity
-        self.id = id
-        self.field = field
+    entity: str
+    id: object
+    field: str | None
 
     def __str__(self) -> str:
         where = f"field {self.field!r}" if self.field else "row"
         return f"the stored {where} of {self.entity}{_shown(self.id)} is not valid: mend the row, then load it again"
 
 
+@dataclass(eq=False, repr=False)
 class UnitOfWorkStateError(CleanArchError):
     """A unit of work was used out of turn: after its end, from two tasks at once, or after a failed statement.
 
@@ -320,15 +318,14 @@ class UnitOfWorkStateError(CleanArchError):
         problem: what was done, and what to do instead.
     """
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
+    problem: str
 
     def __str__(self) -> str:
         return self.problem
 
 
 # --- events ---------------------------------------------------------------------------------
+@dataclass(eq=False, repr=False)
 class EventError(CleanArchError):
     """An event could not make its way out or in.
 
@@ -336,11 +333,10 @@ class EventError(CleanArchError):
         event_type: the event's name and version, for example ``"shop.order.placed.v1"``.
     """
 
-    def __init__(self, event_type: str, *details: object) -> None:
-        super().__init__(event_type, *details)
-        self.event_type = event_type
+    event_type: str
 
 
+@dataclass(eq=False, repr=False)
 class EventEncodingError(EventError):
     """An event cannot be written as data. Raised before anything is stored.
 
@@ -349,16 +345,15 @@ class EventEncodingError(EventError):
         rule: what the field must be.
     """
 
-    def __init__(self, event_type: str, field: str | None, rule: str) -> None:
-        super().__init__(event_type, field, rule)
-        self.field = field
-        self.rule = rule
+    field: str | None
+    rule: str
 
     def __str__(self) -> str:
         where = f"field {self.field!r} of event" if self.field else "event"
         return f"{where} {self.event_type} {self.rule}"
 
 
+@dataclass(eq=False, repr=False)
 class EventDecodingError(EventError):
     """Data is not the event it says it is.
 
@@ -366,9 +361,7 @@ class EventDecodingError(EventError):
         rule: what the data must be.
     """
 
-    def __init__(self, event_type: str, rule: str) -> None:
-        super().__init__(event_type, rule)
-        self.rule = rule
+    rule: str
 
     def __str__(self) -> str:
         return f"the data of event {self.event_type} {self.rule}"
@@ -382,6 +375,7 @@ class UnknownEventError(EventError):
 
 
 # --- the program itself -----------------------------------------------------------------------
+@dataclass(eq=False, repr=False)
 class DefinitionError(CleanArchError, TypeError):
     """The program is put together wrongly; raised when it is built, not when it runs.
 
@@ -389,9 +383,7 @@ class DefinitionError(CleanArchError, TypeError):
         problem: what is wrong, where, and how to mend it.
     """
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
+    problem: str
 
     def __str__(self) -> str:
         return self.problem
@@ -413,6 +405,7 @@ class DependencyError(DefinitionError):
     """A dependency of a handler cannot be resolved."""
 
 
+@dataclass(eq=False, repr=False)
 class HandlerNotFoundError(CleanArchError, LookupError):
     """The bus was built without a handler for this message.
 
@@ -420,14 +413,13 @@ class HandlerNotFoundError(CleanArchError, LookupError):
         message_type: qualified name of the message's type.
     """
 
-    def __init__(self, message_type: str) -> None:
-        super().__init__(message_type)
-        self.message_type = message_type
+    message_type: str
 
     def __str__(self) -> str:
         return f"no handler for {self.message_type}: give the bus one that is marked with @handles"
 
 
+@dataclass(eq=False, repr=False)
 class MissingExtraError(CleanArchError, ImportError):
     """An optional dependency is not installed.
 
@@ -435,9 +427,7 @@ class MissingExtraError(CleanArchError, ImportError):
         extra: the extra of cleanarch-kit that installs it.
     """
 
-    def __init__(self, extra: str) -> None:
-        super().__init__(extra)
-        self.extra = extra
+    extra: str
 
     def __str__(self) -> str:
         return f"this needs the extra {self.extra!r}: pip install 'cleanarch-kit[{self.extra}]'"
