@@ -19,6 +19,7 @@ CleanArchError
 │   ├── StorageFullError               no space left
 │   └── CorruptRowError                a stored row is not a valid entity
 ├── UnitOfWorkStateError               a unit of work was used out of turn
+├── SerializationError                 (also ValueError) a value without a JSON form, or data that is no such value
 ├── EventError                         events on their way out or in
 │   ├── EventEncodingError             an event that cannot be written as data
 │   ├── EventDecodingError             data that is not the event it says it is
@@ -65,6 +66,7 @@ __all__ = [
     "MappingError",
     "MissingExtraError",
     "NotFoundError",
+    "SerializationError",
     "StorageError",
     "StorageFullError",
     "TransientError",
@@ -324,7 +326,26 @@ class UnitOfWorkStateError(CleanArchError):
         return self.problem
 
 
-# --- events ---------------------------------------------------------------------------------
+# --- data and events ------------------------------------------------------------------------
+@dataclass(eq=False, repr=False)
+class SerializationError(CleanArchError, ValueError):
+    """A value cannot be written as data, or data is not the value it should be.
+
+    Attributes:
+        type_name: name of the declared type.
+        field: the type's own field at fault, or None where it is the value as a whole.
+        rule: what the value must be.
+    """
+
+    type_name: str
+    field: str | None
+    rule: str
+
+    def __str__(self) -> str:
+        where = f"field {self.field!r} of {self.type_name}" if self.field else self.type_name
+        return f"{where} {self.rule}"
+
+
 @dataclass(eq=False, repr=False)
 class EventError(CleanArchError):
     """An event could not make its way out or in.
