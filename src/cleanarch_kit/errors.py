@@ -16,9 +16,11 @@ CleanArchError
 │   ├── ConcurrencyError               somebody else saved the aggregate first
 │   ├── TransientError                 try the whole use case again: nothing was committed
 │   ├── CommitOutcomeUnknownError      the reply to COMMIT was lost: it may or may not be committed
+│   ├── RefusedValueError              (also InputError) a value that a column or a check does not take
 │   ├── StorageFullError               no space left
 │   └── CorruptRowError                a stored row is not a valid entity
 ├── UnitOfWorkStateError               a unit of work was used out of turn
+├── EngineOwnershipError               (also RuntimeError) a database engine was used by another event loop or process
 ├── SerializationError                 (also ValueError) a value without a JSON form, or data that is no such value
 ├── EventError                         events on their way out or in
 │   ├── EventEncodingError             an event that cannot be written as data
@@ -53,6 +55,7 @@ __all__ = [
     "DuplicateError",
     "DuplicateEventTypeError",
     "DuplicateHandlerError",
+    "EngineOwnershipError",
     "EventDecodingError",
     "EventEncodingError",
     "EventError",
@@ -66,6 +69,7 @@ __all__ = [
     "MappingError",
     "MissingExtraError",
     "NotFoundError",
+    "RefusedValueError",
     "SerializationError",
     "StorageError",
     "StorageFullError",
@@ -286,6 +290,23 @@ class CommitOutcomeUnknownError(StorageError):
         )
 
 
+@dataclass(eq=False, repr=False)
+class RefusedValueError(StorageError, InputError):
+    """The store does not take a value: it is too long, out of range, missing, or against a check.
+
+    Attributes:
+        rule: what the value must be, never the value itself.
+        constraint: name of the check that refused it, or None.
+    """
+
+    rule: str
+    constraint: str | None = None
+
+    def __str__(self) -> str:
+        check = f" (constraint {self.constraint})" if self.constraint else ""
+        return f"the store refused a value{check}: it {self.rule}"
+
+
 class StorageFullError(StorageError):
     """The store has no space left; nothing was committed."""
 
@@ -315,6 +336,20 @@ class CorruptRowError(StorageError):
 @dataclass(eq=False, repr=False)
 class UnitOfWorkStateError(CleanArchError):
     """A unit of work was used out of turn: after its end, from two tasks at once, or after a failed statement.
+
+    Attributes:
+        problem: what was done, and what to do instead.
+    """
+
+    problem: str
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+@dataclass(eq=False, repr=False)
+class EngineOwnershipError(CleanArchError, RuntimeError):
+    """A database engine was used by another event loop, or by a process forked after it had connected.
 
     Attributes:
         problem: what was done, and what to do instead.

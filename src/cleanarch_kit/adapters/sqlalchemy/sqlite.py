@@ -1,0 +1,91 @@
+"""What SQLite needs before a unit of work can rely on it.
+
+Python's driver begins transactions on its own, late and only for some statements: a savepoint may then outlive the
+rollback around it, and two writers may both read the old value. Here every transaction begins with a BEGIN of ours.
+"""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import AdaptedConnection, DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+__all__ = ["READ_ONLY", "database_key", "is_in_memory", "is_prepared", "prepare_sqlite"]
+
+READ_ONLY = "cleanarch_read_only"
+"""Execution option of a connection whose transactions are to be read-only."""
+
+_WAL_ATTEMPTS = 100
+
+
+def is_in_memory(url: sa.URL) -> bool:
+    """Tell whether the URL names a database that lives and dies with its one connection."""
+    return url.database in {None, "", ":memory:"}
+
+
+def database_key(engine: sa.Engine) -> str:
+    """Name the database behind an engine: the same for two engines on one file."""
+    if is_in_memory(engine.url):
+        return f":memory:{id(engine)}"
+    return str(Path(str(engine.url.database)).resolve())
+
+
+def prepare_sqlite(engine: sa.Engine) -> None:
+    """Put the listeners on an engine that give its connections and transactions their settings."""
+    event.listen(engine, "do_connect", _take_over_transactions)
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+
+
+def is_prepared(engine: sa.Engine) -> bool:
+    """Tell whether `prepare_sqlite` has seen this engine."""
+    return event.contains(engine, "begin", _begin)
+
+
+def _take_over_transactions(
+    _dialect: sa.Dialect, _record: ConnectionPoolEntry, _arguments: list[Any], options: dict[str, Any]
+) -> None:
+    options["isolation_level"] = None
+
+
+def _configure(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    cast(AdaptedConnection, connection).run_async(_set_pragmas)
+
+
+async def _set_pragmas(raw: Any) -> None:
+    await raw.execute("PRAGMA foreign_keys=ON")
+    for attempt in range(_WAL_ATTEMPTS):
+        try:
+            await raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            # Several processes that open a new file at once: the change of mode does not wait for its lock.
+            if attempt == _WAL_ATTEMPTS - 1 or not error.sqlite_errorname.startswith("SQLITE_BUSY"):
+                raise
+            await asyncio.sleep(0.02)
+        else:
+            return
+
+
+def _begin(connection: sa.Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("isolation_level") == "AUTOCOMMIT":
+        return
+    read_only = bool(options.get(READ_ONLY))
+    statement = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+
+    async def begin(raw: Any) -> None:
+        if bool(connection.info.get(READ_ONLY)) is not read_only:
+            await raw.execute(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
+            connection.info[READ_ONLY] = read_only
+        await raw.execute(statement)
+
+    try:
+        cast(AdaptedConnection, connection.connection.dbapi_connection).run_async(begin)
+    except sqlite3.Error as error:
+        # The driver was called past SQLAlchemy, to spare three trips to its thread: wrapped as SQLAlchemy would.
+        raise DBAPIError.instance(statement, None, error, sqlite3.Error, hide_parameters=True) from error
