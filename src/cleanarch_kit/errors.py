@@ -276,6 +276,7 @@ class TransientError(StorageError):
         return f"the store could not serve this unit of work ({self.reason}): repeat the whole use case with a new one"
 
 
+@dataclass(eq=False, repr=False)
 class CommitOutcomeUnknownError(StorageError):
     """COMMIT was sent and no reply came: it may or may not have taken effect.
 
@@ -307,6 +308,7 @@ class RefusedValueError(StorageError, InputError):
         return f"the store refused a value{check}: it {self.rule}"
 
 
+@dataclass(eq=False, repr=False)
 class StorageFullError(StorageError):
     """The store has no space left; nothing was committed."""
 
