@@ -1,0 +1,52 @@
+"""The domain ring: plain Python for the rules of a business, on the standard library alone.
+
+Adapter authors find the tree behind criteria in `cleanarch_kit.domain.criteria`.
+"""
+
+from cleanarch_kit.domain.clock import Clock, SystemClock
+from cleanarch_kit.domain.entity import AggregateRoot, Entity
+from cleanarch_kit.domain.event import DomainEvent
+from cleanarch_kit.domain.identity import EntityId, uuid7
+from cleanarch_kit.domain.specification import (
+    Specification,
+    asc,
+    contains,
+    desc,
+    is_null,
+    not_,
+    one_of,
+    present,
+    starts_with,
+)
+from cleanarch_kit.domain.tracing import Criterion, Ordering
+from cleanarch_kit.domain.value_object import ScalarValue
+from cleanarch_kit.domain.values.currency import Currency
+from cleanarch_kit.domain.values.email import Email
+from cleanarch_kit.domain.values.money import Money
+from cleanarch_kit.domain.values.percentage import Percentage
+
+__all__ = [
+    "AggregateRoot",
+    "Clock",
+    "Criterion",
+    "Currency",
+    "DomainEvent",
+    "Email",
+    "Entity",
+    "EntityId",
+    "Money",
+    "Ordering",
+    "Percentage",
+    "ScalarValue",
+    "Specification",
+    "SystemClock",
+    "asc",
+    "contains",
+    "desc",
+    "is_null",
+    "not_",
+    "one_of",
+    "present",
+    "starts_with",
+    "uuid7",
+]

@@ -1,0 +1,169 @@
+"""The tree that a criterion becomes, for the authors of adapters.
+
+A lambda over an entity is traced (see `cleanarch_kit.domain.tracing`) into one of the nodes below. An adapter either
+compiles the tree into its own query language or hands it to `evaluate`. Both must mean the same:
+
+- Logic has three values. A comparison or text match with nothing (None) is unknown, ``not unknown`` is unknown,
+  ``and`` and ``or`` follow SQL; an entity is found only where the whole is true.
+- `OneOf` without values is false, also for None.
+- Text matches are literal: no character is a wildcard. They respect case unless `ignore_case` is set, which folds
+  ASCII letters at least.
+- A field's path may lead through a composite (``("balance", "amount")``) and may end in ``"value"`` for a one-field
+  value. A value may be plain, a one-field value, an enum member or, for ``==`` and ``!=`` only, a composite.
+- Orderings put None last in both directions unless `nulls_first` is set.
+
+Nodes are immutable, and hashable as far as their values are. A new kind of node would be a breaking change.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+__all__ = [
+    "And",
+    "Comparison",
+    "Field",
+    "IsNull",
+    "Node",
+    "Not",
+    "OneOf",
+    "Operator",
+    "Or",
+    "OrderKey",
+    "TextMatch",
+    "TextMatchKind",
+    "Truth",
+    "Value",
+    "parametrise",
+]
+
+Operator: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
+TextMatchKind: TypeAlias = Literal["contains", "starts_with"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the entity, or of a value in it: ``("balance", "amount")``."""
+
+    path: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ".".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value to compare with: plain, a value object or an enum member; never None."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A field compared with a value, or with another field."""
+
+    operator: Operator
+    left: Field
+    right: Field | Value
+
+
+@dataclass(frozen=True, slots=True)
+class TextMatch:
+    """A text field that contains, or starts with, a text. No character of it is a wildcard."""
+
+    kind: TextMatchKind
+    field: Field
+    text: str
+    ignore_case: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A field that equals one of some values; none of them is None. Without values it is false."""
+
+    field: Field
+    values: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """A field that holds None. Never unknown."""
+
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A field of type bool, on its own."""
+
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The contrary; unknown stays unknown."""
+
+    operand: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of two or more."""
+
+    operands: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Any of two or more."""
+
+    operands: "tuple[Node, ...]"
+
+
+Node: TypeAlias = Comparison | TextMatch | OneOf | IsNull | Truth | Not | And | Or
+"""Anything that is true, false or unknown of an entity."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """One key of an ordering. None comes last in both directions unless `nulls_first` is set."""
+
+    field: Field
+    descending: bool
+    nulls_first: bool
+
+
+def parametrise(node: Node) -> tuple[Hashable, tuple[object, ...]]:
+    """Split a tree into its shape and its values.
+
+    Trees of equal shape differ only in their values, so that what was compiled from one serves the other, too. Values
+    come in the order of the tree, depth first and left to right. The shape holds each value's type. A `OneOf`
+    counts as one value, the tuple; its length is no part of the shape, only whether it is empty.
+    """
+    values: list[object] = []
+    return _shape(node, values), tuple(values)
+
+
+def _shape(node: Node, values: list[object]) -> Hashable:
+    match node:
+        case Comparison(operator, left, Field(path)):
+            return operator, left.path, path
+        case Comparison(operator, left, Value(value)):
+            values.append(value)
+            return operator, left.path, type(value)
+        case TextMatch(kind, field, text, ignore_case):
+            values.append(text)
+            return kind, field.path, ignore_case
+        case OneOf(field, items):
+            values.append(items)
+            return "one of", field.path, frozenset(map(type, items))
+        case IsNull(field):
+            return "is null", field.path
+        case Truth(field):
+            return "truth", field.path
+        case Not(operand):
+            return "not", _shape(operand, values)
+        case And(operands):
+            return "and", *(_shape(operand, values) for operand in operands)
+        case Or(operands):
+            return "or", *(_shape(operand, values) for operand in operands)

@@ -1,0 +1,89 @@
+"""Running a criterion's tree in memory, with SQL's three-valued logic."""
+
+import operator
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Final
+
+from cleanarch_kit.domain.criteria import And, Comparison, Field, IsNull, Node, Not, OneOf, Or, TextMatch, Truth
+from cleanarch_kit.domain.value_object import ScalarValue
+
+__all__ = ["evaluate", "field_value", "plain_value"]
+
+_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_ASCII_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def evaluate(node: Node, entity: object) -> bool | None:
+    """Tell whether the tree is true of an entity: True, False, or None where it is unknown."""
+    match node:
+        case Comparison(compare, left, right):
+            mine = field_value(left, entity)
+            theirs = field_value(right, entity) if isinstance(right, Field) else plain_value(right.value)
+            return None if mine is None or theirs is None else _OPERATORS[compare](mine, theirs)
+        case TextMatch():
+            return _matches(node, field_value(node.field, entity))
+        case OneOf(field, values):
+            return _among(field_value(field, entity), values)
+        case IsNull(field):
+            return field_value(field, entity) is None
+        case Truth(field):
+            value = field_value(field, entity)
+            return None if value is None else bool(value)
+        case Not(operand):
+            result = evaluate(operand, entity)
+            return None if result is None else not result
+        case And(operands):
+            return _decide(operands, entity, decisive=False)
+        case Or(operands):
+            return _decide(operands, entity, decisive=True)
+
+
+def field_value(field: Field, entity: object) -> Any:
+    """The plain value at the end of a field's path, or None as soon as the path leads to None."""
+    value = entity
+    for name in field.path:
+        if value is None:
+            return None
+        value = getattr(value, name)
+    return plain_value(value)
+
+
+def plain_value(value: object) -> object:
+    """What a value is compared by: the content of a one-field value and of an enum member, else itself."""
+    if isinstance(value, ScalarValue | Enum):
+        return value.value
+    return value
+
+
+def _matches(match: TextMatch, value: object) -> bool | None:
+    if value is None:
+        return None
+    text, part = str(value), match.text
+    if match.ignore_case:
+        text, part = text.translate(_ASCII_LOWER), part.translate(_ASCII_LOWER)
+    return text.startswith(part) if match.kind == "starts_with" else part in text
+
+
+def _among(value: object, values: tuple[object, ...]) -> bool | None:
+    if values and value is None:
+        return None
+    return any(value == plain_value(candidate) for candidate in values)
+
+
+def _decide(operands: tuple[Node, ...], entity: object, *, decisive: bool) -> bool | None:
+    """AND and OR: one decisive operand settles it, else one unknown operand leaves it unknown."""
+    unknown = False
+    for operand in operands:
+        result = evaluate(operand, entity)
+        if result is decisive:
+            return decisive
+        unknown = unknown or result is None
+    return None if unknown else not decisive
