@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from cleanarch_kit.application.strict_json import MAX_BYTES, MAX_DEPTH, parse
+from cleanarch_kit.application.strict_json import MAX_BYTES, MAX_DEPTH, parse_object
 from cleanarch_kit.errors import EventDecodingError, SerializationError
 
 __all__ = ["MAX_ATTRIBUTE", "Envelope"]
@@ -81,13 +81,11 @@ class Envelope:
             EventDecodingError: it is no CloudEvent, or none with a UUID, a type, a source and JSON data.
         """
         try:
-            attributes = parse(document, max_bytes=_MAX_DOCUMENT, max_depth=MAX_DEPTH + 1)
+            attributes = parse_object(document, max_bytes=_MAX_DOCUMENT, max_depth=MAX_DEPTH + 1)
         except SerializationError as error:
             rule = error.rule
         else:
-            if isinstance(attributes, dict):
-                return _envelope(attributes)
-            rule = "must be a JSON object"
+            return _envelope(attributes)
         raise EventDecodingError(_UNNAMED, rule)
 
 

@@ -1,16 +1,17 @@
 """JSON without its loopholes: what can be read here can be stored everywhere and means one thing only."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from decimal import Decimal
 from itertools import chain
 from math import isfinite
-from typing import NoReturn
+from typing import NoReturn, TypeGuard
 
 from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.errors import SerializationError
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "flaw", "parse"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "flaw", "is_object", "parse_object"]
 
 MAX_BYTES = 262_144
 """Largest event that is written or read, in bytes: what the common brokers take without being asked."""
@@ -21,8 +22,13 @@ MAX_DEPTH = 32
 _DOCUMENT = "the JSON document"
 
 
-def parse(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> object:
-    """Read a JSON document from outside.
+def is_object(value: object) -> TypeGuard[dict[str, object]]:
+    """Whether a value that came from JSON is an object."""
+    return isinstance(value, dict)
+
+
+def parse_object(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> dict[str, object]:
+    """Read a JSON object from outside.
 
     The size is checked before anything is read. Duplicate keys, NaN and infinities, numbers that only an infinity
     could hold, NUL characters, lone surrogates and deep nesting are refused, because the parsers and stores further
@@ -43,29 +49,35 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
         problem = "must be valid JSON in UTF-8"
     else:
         problem = flaw(document, max_depth=max_depth)
-        if problem is None:
+        if is_object(document) and problem is None:
             return document
-    raise SerializationError(_DOCUMENT, None, problem)
+    raise SerializationError(_DOCUMENT, None, problem or "must be a JSON object")
 
 
 def flaw(value: object, *, max_depth: int = MAX_DEPTH) -> str | None:
     """What is wrong with a value made of dicts, lists and leaves, as the rule it breaks; None if nothing is.
 
     Args:
-        value: the value, as `parse` or `Codec.to_plain` gives it.
+        value: the value, as `parse_object` or `Codec.to_fields` gives it.
         max_depth: how many levels of lists and objects it may have.
     """
     return _flaw(value, max_depth, max_depth)
 
 
 def _flaw(value: object, levels: int, max_depth: int) -> str | None:
-    if isinstance(value, dict):
+    if is_object(value):
         return _flaw_of_parts(chain.from_iterable(value.items()), levels, max_depth)
-    if isinstance(value, list | tuple | set | frozenset):
+    if _is_collection(value):
         return _flaw_of_parts(value, levels, max_depth)
-    if isinstance(value, ScalarValue):
-        return _flaw_of_leaf(value.value)
-    return _flaw_of_leaf(value)
+    return _flaw_of_leaf(value.value if _is_scalar(value) else value)
+
+
+def _is_scalar(value: object) -> TypeGuard[ScalarValue[object]]:
+    return isinstance(value, ScalarValue)
+
+
+def _is_collection(value: object) -> TypeGuard[Collection[object]]:
+    return isinstance(value, list | tuple | set | frozenset)
 
 
 def _flaw_of_parts(parts: Iterable[object], levels: int, max_depth: int) -> str | None:
@@ -79,6 +91,8 @@ def _flaw_of_leaf(value: object) -> str | None:
         return _flaw_of_text(value)
     if isinstance(value, float):
         return None if isfinite(value) else "must be a finite number"
+    if isinstance(value, Decimal):
+        return None if value.is_finite() else "must be a finite number"
     if isinstance(value, datetime):
         return None if value.tzinfo is not None else "must have a time zone"
     return None
