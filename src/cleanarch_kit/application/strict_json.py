@@ -39,6 +39,7 @@ def parse_object(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MA
     """
     if len(data) > max_bytes:
         raise SerializationError(_DOCUMENT, None, f"must not be larger than {max_bytes} bytes")
+    problem: str | None
     try:
         document: object = json.loads(
             data.decode("utf-8"), object_pairs_hook=_object_without_duplicates, parse_constant=_refuse_constant
@@ -69,11 +70,7 @@ def _flaw(value: object, levels: int, max_depth: int) -> str | None:
         return _flaw_of_parts(chain.from_iterable(value.items()), levels, max_depth)
     if _is_collection(value):
         return _flaw_of_parts(value, levels, max_depth)
-    return _flaw_of_leaf(value.value if _is_scalar(value) else value)
-
-
-def _is_scalar(value: object) -> TypeGuard[ScalarValue[object]]:
-    return isinstance(value, ScalarValue)
+    return _flaw_of_leaf(getattr(value, "value", value) if isinstance(value, ScalarValue) else value)
 
 
 def _is_collection(value: object) -> TypeGuard[Collection[object]]:
