@@ -23,7 +23,7 @@ venv:
 	@sh .ci/venv
 
 demo: venv
-	@cd examples/users && PYTHONPATH=src ../../$(PY) -m users.demo
+	@$(PY) examples/users/demo.py
 
 test: venv
 	$(PY) -m pytest -m "not gate" $(ARGS)

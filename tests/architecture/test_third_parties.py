@@ -14,7 +14,7 @@ EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text
 TECHNOLOGIES = {
     "memory": set[str](),
     "sqlalchemy": {"sqlalchemy"},
-    "fastapi": {"fastapi", "starlette"},  # FastAPI is Starlette with types: its requests and responses come from there
+    "fastapi": {"fastapi", "pydantic", "starlette"},  # FastAPI is these two, joined: models and requests are theirs
     "bcrypt": {"bcrypt"},
 }
 BY_RING = {
