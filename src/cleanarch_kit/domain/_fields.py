@@ -19,10 +19,10 @@ _LEAVES = (str, bytes, int, float, complex, Decimal, UUID, datetime, date, time,
 
 
 @lru_cache(maxsize=1024)
-def fields_of(owner: type) -> Mapping[str, type | None] | None:
+def fields_of(owner: type[Any]) -> Mapping[str, type | None] | None:
     """The public fields of a class and their types (None where that is no plain class); None if nothing is known."""
     if issubclass(owner, ScalarValue):
-        return {"value": getattr(owner, "value_type", None)}
+        return {"value": _value_type(owner)}
     if issubclass(owner, _LEAVES):
         return {}
     try:
@@ -61,3 +61,7 @@ def _plain_class(hint: object) -> type | None:
         hint = present[0] if len(present) == 1 else None
     hint = getattr(hint, "__supertype__", hint)
     return hint if isinstance(hint, type) and get_origin(hint) is None else None
+
+
+def _value_type(scalar: Any) -> type | None:
+    return getattr(scalar, "value_type", None)

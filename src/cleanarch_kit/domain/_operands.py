@@ -22,6 +22,7 @@ def operand(value: object, field: str) -> object:
         TypeError: its type cannot be stored in a field.
         InvalidValueError: it is text that no store can hold.
     """
+    given = value
     if isinstance(value, str) and not isinstance(value, Enum):
         return text("text in a criterion", value)
     if isinstance(value, datetime) and value.utcoffset() is None:
@@ -29,7 +30,7 @@ def operand(value: object, field: str) -> object:
     if isinstance(value, float | Decimal) and not isfinite(value):
         raise TypeError(f"{field} is compared with {value}, which equals and orders nothing: use a finite number")
     if isinstance(value, _PLAIN) or (is_dataclass(value) and not isinstance(value, type)):
-        return value
+        return given
     raise TypeError(
         f"{field} cannot be compared with a value of type {type(value).__name__}:"
         " use a plain value, a value object or an enum member; for several values write one_of(field, values)"

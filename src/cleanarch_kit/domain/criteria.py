@@ -145,25 +145,28 @@ def parametrise(node: Node) -> tuple[Hashable, tuple[object, ...]]:
 
 
 def _shape(node: Node, values: list[object]) -> Hashable:
+    shape: Hashable
     match node:
-        case Comparison(operator, left, Field(path)):
-            return operator, left.path, path
-        case Comparison(operator, left, Value(value)):
-            values.append(value)
-            return operator, left.path, type(value)
+        case Comparison(operator, left, right):
+            if isinstance(right, Value):
+                values.append(right.value)
+                shape = operator, left.path, type(right.value)
+            else:
+                shape = operator, left.path, right.path
         case TextMatch(kind, field, text, ignore_case):
             values.append(text)
-            return kind, field.path, ignore_case
+            shape = kind, field.path, ignore_case
         case OneOf(field, items):
             values.append(items)
-            return "one of", field.path, frozenset(map(type, items))
+            shape = "one of", field.path, frozenset(map(type, items))
         case IsNull(field):
-            return "is null", field.path
+            shape = "is null", field.path
         case Truth(field):
-            return "truth", field.path
+            shape = "truth", field.path
         case Not(operand):
-            return "not", _shape(operand, values)
+            shape = "not", _shape(operand, values)
         case And(operands):
-            return "and", *(_shape(operand, values) for operand in operands)
+            shape = "and", *(_shape(operand, values) for operand in operands)
         case Or(operands):
-            return "or", *(_shape(operand, values) for operand in operands)
+            shape = "or", *(_shape(operand, values) for operand in operands)
+    return shape

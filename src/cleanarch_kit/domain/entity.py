@@ -26,26 +26,19 @@ class Entity(Generic[IdT]):
     def __init_subclass__(cls, **keywords: object) -> None:
         # dataclass(slots=True) replaces this class by a copy, which the cell behind a bare super() does not know
         super(Entity, cls).__init_subclass__(**keywords)
-        if "__eq__" not in cls.__dict__:
-            cls.__eq__ = _same_identity  # type: ignore[method-assign]
-            if "__hash__" not in cls.__dict__:
-                cls.__hash__ = _identity_hash  # type: ignore[method-assign]
+        for name in ("__eq__", "__hash__"):
+            # an __eq__ without a __hash__ has already set the latter to None
+            if name not in cls.__dict__:
+                type.__setattr__(cls, name, getattr(cls, name))
 
     def __eq__(self, other: object) -> bool:
-        return _same_identity(self, other)
+        if type(other) is not type(self):
+            return NotImplemented
+        same: bool = self.id == other.id
+        return same
 
     def __hash__(self) -> int:
-        return _identity_hash(self)
-
-
-def _same_identity(self: Entity[IdT], other: object) -> bool:
-    if type(other) is not type(self):
-        return NotImplemented
-    return bool(self.id == other.id)
-
-
-def _identity_hash(self: Entity[IdT]) -> int:
-    return hash((type(self), self.id))
+        return hash((type(self), self.id))
 
 
 @dataclass(kw_only=True, eq=False, slots=True)

@@ -23,32 +23,32 @@ _ASCII_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") +
 
 def evaluate(node: Node, entity: object) -> bool | None:
     """Tell whether the tree is true of an entity: True, False, or None where it is unknown."""
+    result: bool | None
     match node:
-        case Comparison(compare, left, right):
-            mine = field_value(left, entity)
-            theirs = field_value(right, entity) if isinstance(right, Field) else plain_value(right.value)
-            return None if mine is None or theirs is None else _OPERATORS[compare](mine, theirs)
+        case Comparison():
+            result = _compare(node, entity)
         case TextMatch():
-            return _matches(node, field_value(node.field, entity))
+            result = _match_text(node, field_value(node.field, entity))
         case OneOf(field, values):
-            return _among(field_value(field, entity), values)
+            result = _among(field_value(field, entity), values)
         case IsNull(field):
-            return field_value(field, entity) is None
+            result = field_value(field, entity) is None
         case Truth(field):
             value = field_value(field, entity)
-            return None if value is None else bool(value)
+            result = None if value is None else bool(value)
         case Not(operand):
-            result = evaluate(operand, entity)
-            return None if result is None else not result
+            contrary = evaluate(operand, entity)
+            result = None if contrary is None else not contrary
         case And(operands):
-            return _decide(operands, entity, decisive=False)
+            result = _decide(operands, entity, decisive=False)
         case Or(operands):
-            return _decide(operands, entity, decisive=True)
+            result = _decide(operands, entity, decisive=True)
+    return result
 
 
 def field_value(field: Field, entity: object) -> Any:
     """The plain value at the end of a field's path, or None as soon as the path leads to None."""
-    value = entity
+    value: Any = entity
     for name in field.path:
         if value is None:
             return None
@@ -56,14 +56,19 @@ def field_value(field: Field, entity: object) -> Any:
     return plain_value(value)
 
 
-def plain_value(value: object) -> object:
+def plain_value(value: Any) -> Any:
     """What a value is compared by: the content of a one-field value and of an enum member, else itself."""
-    if isinstance(value, ScalarValue | Enum):
-        return value.value
-    return value
+    wrapper: Any = value
+    return wrapper.value if isinstance(value, ScalarValue | Enum) else value
 
 
-def _matches(match: TextMatch, value: object) -> bool | None:
+def _compare(comparison: Comparison, entity: object) -> bool | None:
+    left, right = field_value(comparison.left, entity), comparison.right
+    other = field_value(right, entity) if isinstance(right, Field) else plain_value(right.value)
+    return None if left is None or other is None else _OPERATORS[comparison.operator](left, other)
+
+
+def _match_text(match: TextMatch, value: object) -> bool | None:
     if value is None:
         return None
     text, part = str(value), match.text

@@ -145,7 +145,7 @@ class ScalarValue(Generic[T_co]):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> object:
-        return scalar_schema(cls, cls, _json_form)
+        return scalar_schema(cls, lambda value: cls.restore(cls.validate(value)), _json_form)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, object]:

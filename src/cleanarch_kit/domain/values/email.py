@@ -63,7 +63,7 @@ class Email(ScalarValue[str]):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> object:
-        return _pydantic.masked_schema(cls, cls, str)
+        return _pydantic.masked_schema(cls, lambda value: cls.restore(cls.validate(value)), str)
 
 
 def _local(owner: str, local: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final, final
+from typing import Final
 
 from cleanarch_kit.domain._primitives import decimal_number
 from cleanarch_kit.domain.values.currency import EXPONENTS, Currency
@@ -18,7 +18,6 @@ _TEXT = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII).fullmatch
 _EXACT: Final = Context(prec=100)
 
 
-@final
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in a currency, in whole minor units: ``Money(1999, "EUR")`` is 19.99 EUR.
