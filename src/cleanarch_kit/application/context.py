@@ -1,0 +1,63 @@
+"""Message context: which message is being handled, and what it followed from.
+
+Three ids make a trail through everything that one request set off: each message and event has an id of its own,
+names the one that directly caused it, and shares one correlation id with all the others.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from uuid import UUID
+
+from cleanarch_kit.domain.identity import uuid7
+
+__all__ = ["MessageContext", "current_context", "message_context"]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageContext:
+    """The ids of the message that is being handled.
+
+    Attributes:
+        message_id: of this message; for an event, its ``event_id``.
+        correlation_id: shared by everything that one request set off. Text, as it may come from outside.
+        causation_id: ``message_id`` of what directly caused this one; None for the first.
+    """
+
+    message_id: UUID
+    correlation_id: str
+    causation_id: UUID | None = None
+
+    @classmethod
+    def new(cls, correlation_id: str | None = None) -> "MessageContext":
+        """Return the context of a message that nothing of ours caused, under the given or a fresh correlation id."""
+        message_id = uuid7()
+        return cls(message_id, correlation_id or str(message_id))
+
+    def caused(self, message_id: UUID | None = None) -> "MessageContext":
+        """Return the context of a message that this one causes: same correlation id, this one as its cause."""
+        return MessageContext(message_id or uuid7(), self.correlation_id, self.message_id)
+
+
+_current: ContextVar[MessageContext | None] = ContextVar("cleanarch_kit.message_context", default=None)
+
+
+def current_context() -> MessageContext | None:
+    """Return the context of the message that is being handled here, or None outside of any."""
+    return _current.get()
+
+
+@contextmanager
+def message_context(context: MessageContext) -> Generator[MessageContext]:
+    """Make `context` the current one for the block.
+
+    At the edge of a program, such as a request or a consumed message, it states the ids that came from outside.
+    The previous context is put back by value, so that the block may end in another task's context than it began in.
+    """
+    previous = _current.get()
+    _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.set(previous)
