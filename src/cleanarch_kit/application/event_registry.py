@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cleanarch_kit.application.context import current_context
 from cleanarch_kit.application.envelope import MAX_ATTRIBUTE, Envelope
 from cleanarch_kit.application.serialization import Codec
 from cleanarch_kit.application.strict_json import MAX_BYTES, MAX_DEPTH, flaw, is_object, parse_object
@@ -69,7 +70,7 @@ class EventRegistry:
             self._readers[start] = _Reader(self._readers[end].codec, steps)
 
     def encode(self, event: DomainEvent, *, subject: str) -> Envelope:
-        """Turn an event into data.
+        """Turn an event into data. Correlation and causation are taken from the message that is being handled.
 
         Args:
             event: an event of a registered class.
@@ -87,6 +88,8 @@ class EventRegistry:
             raise EventEncodingError(
                 event.event_type, None, f"must be about an aggregate with a key of 1 to {MAX_ATTRIBUTE} characters"
             )
+        context = current_context()
+        correlation_id = context.correlation_id if context else None
         return Envelope(
             id=event.event_id,
             type=event.event_type,
@@ -94,6 +97,8 @@ class EventRegistry:
             subject=subject,
             time=event.occurred_at,
             data=_encoded(event, codec),
+            correlation_id=correlation_id if correlation_id and _is_attribute(correlation_id) else None,
+            causation_id=str(context.message_id) if context else None,
         )
 
     def decode(self, envelope: Envelope) -> DomainEvent:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import chain
 from math import isfinite
-from typing import NoReturn, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.errors import SerializationError
@@ -70,7 +70,11 @@ def _flaw(value: object, levels: int, max_depth: int) -> str | None:
         return _flaw_of_parts(chain.from_iterable(value.items()), levels, max_depth)
     if _is_collection(value):
         return _flaw_of_parts(value, levels, max_depth)
-    return _flaw_of_leaf(getattr(value, "value", value) if isinstance(value, ScalarValue) else value)
+    return _flaw_of_leaf(value.value if _is_scalar(value) else value)
+
+
+def _is_scalar(value: object) -> TypeGuard[ScalarValue[Any]]:
+    return isinstance(value, ScalarValue)
 
 
 def _is_collection(value: object) -> TypeGuard[Collection[object]]:
