@@ -10,7 +10,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-__all__ = ["JSON_SCHEMAS", "json_value", "masked_schema", "scalar_schema"]
+__all__ = ["JSON_SCHEMAS", "MASK", "json_value", "masked_schema", "scalar_schema"]
+
+MASK = "**********"
+"""What is shown in place of what must not be seen."""
 
 JSON_SCHEMAS: dict[type, dict[str, object]] = {
     str: {"type": "string"},
@@ -71,7 +74,7 @@ class _Masked(str):
     hidden: object
 
     def __new__(cls, hidden: object) -> "_Masked":
-        cover = super().__new__(cls, "**********")
+        cover = super().__new__(cls, MASK)
         cover.hidden = hidden
         return cover
 

@@ -15,13 +15,14 @@ compiles the tree into its own query language or hands it to `evaluate`. Both mu
 Nodes are immutable, and hashable as far as their values are. A new kind of node would be a breaking change.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 __all__ = [
     "And",
     "Comparison",
+    "Criterion",
     "Field",
     "IsNull",
     "Node",
@@ -30,6 +31,7 @@ __all__ = [
     "Operator",
     "Or",
     "OrderKey",
+    "Ordering",
     "TextMatch",
     "TextMatchKind",
     "Truth",
@@ -131,6 +133,15 @@ class OrderKey:
     field: Field
     descending: bool
     nulls_first: bool
+
+
+T = TypeVar("T")
+
+Criterion: TypeAlias = Callable[[T], bool]
+"""A lambda over the entity that gives a condition, or a `Specification`, which is one to keep and combine."""
+
+Ordering: TypeAlias = Callable[[T], object]
+"""A lambda over the entity that gives a field, ``asc(field)``, ``desc(field)``, or a tuple of these."""
 
 
 def parametrise(node: Node) -> tuple[Hashable, tuple[object, ...]]:

@@ -5,10 +5,9 @@ from typing import Generic, NoReturn, TypeVar, cast
 
 from cleanarch_kit.domain._operands import operand
 from cleanarch_kit.domain._primitives import text
-from cleanarch_kit.domain.criteria import IsNull, Node, OneOf, TextMatch, TextMatchKind
+from cleanarch_kit.domain.criteria import Criterion, IsNull, Node, OneOf, TextMatch, TextMatchKind
 from cleanarch_kit.domain.evaluation import evaluate
 from cleanarch_kit.domain.tracing import (
-    Criterion,
     TracedCondition,
     TracedField,
     TracedOrder,

@@ -4,16 +4,27 @@ The lambda is called with a stand-in for the entity that notes what is asked of 
 may have captured other values since. What a tree cannot express raises a TypeError that says what to write instead.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn, TypeAlias, TypeVar, cast
+from collections.abc import Iterable
+from typing import Any, NoReturn, TypeVar, cast
 
 from cleanarch_kit.domain._fields import fields_of, is_composite, unknown_field
 from cleanarch_kit.domain._operands import operand
-from cleanarch_kit.domain.criteria import And, Comparison, Field, Node, Not, Operator, Or, OrderKey, Truth, Value
+from cleanarch_kit.domain.criteria import (
+    And,
+    Comparison,
+    Criterion,
+    Field,
+    Node,
+    Not,
+    Operator,
+    Or,
+    Ordering,
+    OrderKey,
+    Truth,
+    Value,
+)
 
 __all__ = [
-    "Criterion",
-    "Ordering",
     "TracedCondition",
     "TracedField",
     "TracedOrder",
@@ -23,12 +34,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-Criterion: TypeAlias = Callable[[T], bool]
-"""A lambda over the entity that gives a condition; a `Specification` is one with a name."""
-
-Ordering: TypeAlias = Callable[[T], object]
-"""A lambda over the entity that gives a field, ``asc(field)``, ``desc(field)``, or a tuple of these."""
 
 _INSTEAD = (
     "write (a) & (b) for and, (a) | (b) for or, not_(a) for not, one_of(x, values) for in,"
@@ -207,7 +212,7 @@ def trace_all(criteria: "Iterable[Criterion[T] | None]", entity: type[T] | None 
 
 
 def trace_ordering(ordering: Ordering[T], entity: type[T] | None = None) -> tuple[OrderKey, ...]:
-    """Call an ordering with a stand-in and return its keys.
+    """Call an ordering with a stand-in and return its keys. A finished `OrderKey` among them stays as it is.
 
     Raises:
         TypeError: the lambda gives something else than fields, ``asc(field)`` and ``desc(field)``.
@@ -220,15 +225,19 @@ def trace_ordering(ordering: Ordering[T], entity: type[T] | None = None) -> tupl
     )
     if not entries:
         raise TypeError("an ordering names one field at least: lambda u: u.name")
-    return tuple(entry.key if isinstance(entry, TracedOrder) else order_key(entry) for entry in entries)
+    return tuple(map(order_key, entries))
 
 
 def order_key(field: object, *, descending: bool = False, nulls_first: bool = False) -> OrderKey:
-    """The key for ordering by a traced field.
+    """The key for ordering by a traced field; a finished key stays as it is.
 
     Raises:
         TypeError: it is no traced field, or one that has no order.
     """
+    if isinstance(field, TracedOrder):
+        return field.key
+    if isinstance(field, OrderKey):
+        return field
     traced, declared = traced_field(field, "an ordering")
     if is_composite(declared):
         raise TypeError(f"{traced} has several parts: order by one of them, such as {traced}.{_first_part(declared)}")

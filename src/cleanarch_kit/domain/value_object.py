@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Protocol, Se
 
 from cleanarch_kit.domain._primitives import PRIMITIVES
 from cleanarch_kit.domain._pydantic import JSON_SCHEMAS, json_value, scalar_schema
-from cleanarch_kit.errors import DefinitionError
+from cleanarch_kit.errors import DefinitionError, InvalidValueError
 
 __all__ = ["ScalarValue"]
 
@@ -29,11 +29,13 @@ class ScalarValue(Generic[T_co]):
     A subclass names the plain type and, where the type alone does not say enough, overrides `validate`:
 
         class Sku(ScalarValue[str]):
+            max_length = 8
+
             @classmethod
             def validate(cls, value: object) -> str:
-                text = super().validate(value)
-                if len(text) != 8:
-                    raise InvalidValueError(cls.__name__, "must have 8 characters")
+                text = super().validate(value).upper()
+                if not text.isalnum():
+                    raise InvalidValueError(cls.__name__, "must consist of letters and digits")
                 return text
 
     It then works as a pydantic field and FastAPI parameter, as a database column and in hypothesis, without more.
@@ -41,10 +43,12 @@ class ScalarValue(Generic[T_co]):
     Attributes:
         value: what it holds: `str`, `int`, `float`, `bool`, `Decimal`, `UUID`, `date` or `datetime`.
         value_type: the plain type, taken from the base `ScalarValue[...]`.
-        json_schema: what to add to the JSON schema of the plain type, for example ``{"maxLength": 8}``.
+        max_length: for text, how many characters it may have; None for no limit.
+        json_schema: what to add to the JSON schema of the plain type, for example ``{"format": "uri"}``.
     """
 
     value_type: ClassVar[type[Any]]
+    max_length: ClassVar[int | None] = None
     json_schema: ClassVar[Mapping[str, object]] = {}
 
     if TYPE_CHECKING:
@@ -77,8 +81,8 @@ class ScalarValue(Generic[T_co]):
     def validate(cls, value: object) -> T_co:
         """Check a value of any type and return it in the form to keep.
 
-        The base checks the type, and refuses NUL and lone surrogates in text, NaN and infinities, a bool as a number
-        and a datetime without a time zone. Call it first in an override.
+        The base checks type and `max_length`, and refuses NUL and lone surrogates in text, NaN and infinities, a
+        bool as a number and a datetime without a time zone. Call it first in an override.
 
         Raises:
             InvalidValueError: the value breaks a rule; its text never contains the value.
@@ -87,6 +91,8 @@ class ScalarValue(Generic[T_co]):
         if plain is None:
             raise DefinitionError(f"{cls.__name__} must name its plain type: class {cls.__name__}(ScalarValue[str])")
         checked: Any = PRIMITIVES[plain](cls.__name__, value)
+        if cls.max_length is not None and len(checked) > cls.max_length:
+            raise InvalidValueError(cls.__name__, f"must have at most {cls.max_length} characters")
         return cast("T_co", checked)
 
     @classmethod
@@ -149,7 +155,8 @@ class ScalarValue(Generic[T_co]):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, object]:
-        return {"title": cls.__name__, **JSON_SCHEMAS[cls.value_type], **cls.json_schema}
+        limit = {} if cls.max_length is None else {"maxLength": cls.max_length}
+        return {"title": cls.__name__, **JSON_SCHEMAS[cls.value_type], **limit, **cls.json_schema}
 
 
 def _json_form(value: Any) -> object:

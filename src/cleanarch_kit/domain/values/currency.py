@@ -45,12 +45,8 @@ class Currency(ScalarValue[str]):
 
     __slots__ = ()
 
-    json_schema: ClassVar[Mapping[str, object]] = {
-        "pattern": "^[A-Z]{3}$",
-        "minLength": 3,
-        "maxLength": 3,
-        "examples": ["EUR"],
-    }
+    max_length = 3
+    json_schema: ClassVar[Mapping[str, object]] = {"pattern": "^[A-Z]{3}$", "examples": ["EUR"]}
 
     @classmethod
     def validate(cls, value: object) -> str:

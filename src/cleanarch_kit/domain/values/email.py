@@ -35,7 +35,8 @@ class Email(ScalarValue[str]):
 
     __slots__ = ()
 
-    json_schema: ClassVar[Mapping[str, object]] = {"format": "email", "maxLength": _LONGEST}
+    max_length = _LONGEST
+    json_schema: ClassVar[Mapping[str, object]] = {"format": "email"}
 
     @classmethod
     def validate(cls, value: object) -> str:
