@@ -7,20 +7,62 @@ from cleanarch_kit.application.context import MessageContext, current_context, m
 from cleanarch_kit.application.handlers import handles, on
 from cleanarch_kit.application.in_thread import in_thread
 from cleanarch_kit.application.messages import Command, Message, Query, StreamQuery
+from cleanarch_kit.application.ports.password_hasher import PasswordHasher
 from cleanarch_kit.application.scope import Resolve, Scope, provide
+from cleanarch_kit.application.backoff import Backoff, full_jitter
+from cleanarch_kit.application.envelope import Envelope
+from cleanarch_kit.application.event_registry import EventRegistry
+from cleanarch_kit.application.ports.event_sink import EventSink
+from cleanarch_kit.application.ports.inbox import Inbox
+from cleanarch_kit.application.ports.outbox import (
+from cleanarch_kit.application.relay import Relay, RelayReport
+from cleanarch_kit.application.serialization import Codec, codec
+from cleanarch_kit.application.upcasting import EventFields, Upcaster, upcasts
+from cleanarch_kit.application.wake_up import Signal, WakeUp
+    Claim,
+    FailedEntry,
+    Outbox,
+    OutboxEntry,
+    OutboxStats,
+    OutboxWriter,
+    PendingEvent,
+)
 
 __all__ = [
+    "Backoff",
+    "Claim",
+    "Codec",
     "Command",
+    "Envelope",
+    "EventFields",
+    "EventRegistry",
+    "EventSink",
+    "FailedEntry",
+    "Inbox",
     "Message",
     "MessageContext",
+    "Outbox",
+    "OutboxEntry",
+    "OutboxStats",
+    "OutboxWriter",
+    "PasswordHasher",
+    "PendingEvent",
     "Query",
+    "Relay",
+    "RelayReport",
     "Resolve",
     "Scope",
+    "Signal",
     "StreamQuery",
+    "Upcaster",
+    "WakeUp",
+    "codec",
     "current_context",
+    "full_jitter",
     "handles",
     "in_thread",
     "message_context",
     "on",
     "provide",
+    "upcasts",
 ]

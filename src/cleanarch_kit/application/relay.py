@@ -12,6 +12,7 @@ from cleanarch_kit.application.delivery import LONGEST, Outcome, deliver
 from cleanarch_kit.application.ports.event_sink import EventSink
 from cleanarch_kit.application.ports.outbox import Claim, FailedEntry, Outbox, OutboxEntry
 from cleanarch_kit.application.wake_up import Signal
+from cleanarch_kit.errors import DefinitionError
 
 __all__ = ["Relay", "RelayReport"]
 
@@ -76,10 +77,10 @@ class Relay:
             backoff: seconds to wait after that many attempts; by default doubling from 1 to 300, with full jitter.
 
         Raises:
-            ValueError: a number is out of range.
+            DefinitionError: a number is out of range.
         """
         if batch < 1 or max_attempts < 1 or poll <= 0 or timeout <= 0:
-            raise ValueError("batch and max_attempts must be at least 1, poll and timeout more than 0")
+            raise DefinitionError("batch and max_attempts must be at least 1, poll and timeout more than 0")
         self._outbox = outbox
         self._sink = sink
         self._batch = batch
