@@ -3,22 +3,16 @@
 It imports `cleanarch_kit.domain` and `cleanarch_kit.errors`, and no technology.
 """
 
+from cleanarch_kit.application.backoff import Backoff, full_jitter
 from cleanarch_kit.application.context import MessageContext, current_context, message_context
+from cleanarch_kit.application.envelope import Envelope
+from cleanarch_kit.application.event_registry import EventRegistry
 from cleanarch_kit.application.handlers import handles, on
 from cleanarch_kit.application.in_thread import in_thread
 from cleanarch_kit.application.messages import Command, Message, Query, StreamQuery
-from cleanarch_kit.application.ports.password_hasher import PasswordHasher
-from cleanarch_kit.application.scope import Resolve, Scope, provide
-from cleanarch_kit.application.backoff import Backoff, full_jitter
-from cleanarch_kit.application.envelope import Envelope
-from cleanarch_kit.application.event_registry import EventRegistry
 from cleanarch_kit.application.ports.event_sink import EventSink
 from cleanarch_kit.application.ports.inbox import Inbox
 from cleanarch_kit.application.ports.outbox import (
-from cleanarch_kit.application.relay import Relay, RelayReport
-from cleanarch_kit.application.serialization import Codec, codec
-from cleanarch_kit.application.upcasting import EventFields, Upcaster, upcasts
-from cleanarch_kit.application.wake_up import Signal, WakeUp
     Claim,
     FailedEntry,
     Outbox,
@@ -27,6 +21,12 @@ from cleanarch_kit.application.wake_up import Signal, WakeUp
     OutboxWriter,
     PendingEvent,
 )
+from cleanarch_kit.application.ports.password_hasher import PasswordHasher
+from cleanarch_kit.application.relay import Relay, RelayReport
+from cleanarch_kit.application.scope import Resolve, Scope, provide
+from cleanarch_kit.application.serialization import Codec, codec
+from cleanarch_kit.application.upcasting import EventFields, Upcaster, upcasts
+from cleanarch_kit.application.wake_up import Signal, WakeUp
 
 __all__ = [
     "Backoff",
