@@ -1,14 +1,20 @@
 """Column types: times that are aware, in UTC and exact on every database; one-field values as columns."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.errors import InvalidValueError
 
-__all__ = ["UtcDateTime"]
+__all__ = ["ScalarType", "UtcDateTime", "scalar_types", "value_type"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -16,28 +22,103 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     PostgreSQL stores `TIMESTAMP WITH TIME ZONE`, MariaDB and MySQL `DATETIME(6)` in UTC, SQLite text in UTC. A naive
     datetime is refused with `InvalidValueError`.
+
+    Args:
+        timezone: False for PostgreSQL columns that were declared without a time zone and hold UTC.
     """
 
     impl = sa.DateTime
     cache_ok = True
 
+    def __init__(self, timezone: bool = True) -> None:
+        super().__init__()
+        self.timezone = timezone
+
     def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[datetime]:
         """Choose the column's type for a database."""
         if dialect.name in {"mysql", "mariadb"}:
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(sa.DateTime(timezone=True))
+        return dialect.type_descriptor(sa.DateTime(timezone=self.timezone))
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Turn a moment into UTC, naive where the database keeps no zone."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise InvalidValueError("datetime", "must be aware: give it a time zone, for example datetime.now(UTC)")
+        if value.utcoffset() is None:
+            raise InvalidValueError("datetime", "must have a time zone, as in datetime.now(UTC)")
         value = value.astimezone(UTC)
-        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+        return value if self.timezone and dialect.name == "postgresql" else value.replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
         """Give a stored moment its zone back."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_COLUMN_TYPES: Mapping[type, Callable[[], TypeEngine[Any]]] = {
+    str: lambda: sa.String(255),
+    int: sa.BigInteger,
+    float: sa.Double,
+    bool: sa.Boolean,
+    Decimal: lambda: sa.Numeric(38, 18),
+    UUID: sa.Uuid,
+    datetime: UtcDateTime,
+    date: sa.Date,
+}
+
+ValueT = TypeVar("ValueT", bound=ScalarValue[Any])
+
+
+class ScalarType(TypeDecorator[ValueT], Generic[ValueT]):
+    """A column whose values are one-field values, for tables that are used without a repository of ours.
+
+    A repository needs no such type: it unwraps `Email` over a plain `String` column by itself. Compared with a value
+    the column binds what the value holds; compared with anything else, with LIKE too, it is a column of the plain
+    type: nothing is validated or normalised, so that ``column == "ADA@example.com"`` compares this very text.
+
+    Args:
+        value_type: the class of the values.
+        column_type: type of the column; by default it follows from what the class holds (`String(255)` for text).
+    """
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.String
+    cache_ok = True
+
+    def __init__(self, value_type: type[ValueT], column_type: TypeEngine[Any] | None = None) -> None:
+        super().__init__()
+        self.value_type = value_type
+        self.column_type = _COLUMN_TYPES[value_type.value_type]() if column_type is None else column_type
+        self.impl = self.column_type
+
+    @property
+    def python_type(self) -> type[ValueT]:
+        """Class of the values."""
+        return self.value_type
+
+    def process_bind_param(self, value: ValueT | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002
+        """Take out what the value holds."""
+        return getattr(value, "value", value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> ValueT | None:  # noqa: ARG002
+        """Build the value again, without checking what was checked when it was stored."""
+        return None if value is None else self.value_type.restore(value)
+
+    def coerce_compared_value(self, op: OperatorType | None, value: Any) -> TypeEngine[Any]:
+        """Compare with a value of the class as such, with everything else as the plain type."""
+        if isinstance(value, self.value_type):
+            return self
+        return self.column_type.coerce_compared_value(op, value)
+
+
+def scalar_types(*value_types: type[ScalarValue[Any]]) -> dict[Any, TypeEngine[Any]]:
+    """The entries of a declarative base's ``type_annotation_map`` that make ``Mapped[Email]`` and the like work."""
+    return {value_type: ScalarType(value_type) for value_type in value_types}
+
+
+def value_type(column: sa.Column[Any]) -> TypeEngine[Any]:
+    """The type by which a repository sends and receives a column's values: moments are always aware and in UTC."""
+    declared = column.type
+    if isinstance(declared, sa.DateTime):
+        return UtcDateTime(timezone=declared.timezone)
+    return declared

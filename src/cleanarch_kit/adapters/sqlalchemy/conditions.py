@@ -1,0 +1,279 @@
+"""Compiling a criterion's tree to SQL.
+
+The SQL depends on the tree's shape alone: values are bound, one or more parameters for each of the tree's values in
+its order, so that one compiled condition serves every tree of the same shape.
+"""
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from cleanarch_kit.adapters.sqlalchemy.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
+from cleanarch_kit.adapters.sqlalchemy.mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.types import value_type
+from cleanarch_kit.domain.criteria import (
+    And,
+    Comparison,
+    Field,
+    IsNull,
+    Node,
+    Not,
+    OneOf,
+    Or,
+    TextMatch,
+    Truth,
+)
+from cleanarch_kit.domain.evaluation import plain_value
+from cleanarch_kit.domain.value_object import ScalarValue
+
+__all__ = ["Condition", "compile_condition", "find_column"]
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_ESCAPE = "/"
+_ESCAPES = str.maketrans({character: _ESCAPE + character for character in (_ESCAPE, "%", "_")})
+
+Converter = Callable[[Any], object]
+
+
+class Condition:
+    """A compiled condition.
+
+    Attributes:
+        clause: the SQL.
+    """
+
+    def __init__(self, clause: sa.ColumnElement[bool], parameters: Sequence[tuple[str, int, Converter]]) -> None:
+        self.clause = clause
+        self._parameters = tuple(parameters)
+
+    def bind(self, values: Sequence[object]) -> dict[str, object]:
+        """The parameters of the SQL for the values of a tree of the same shape."""
+        return {name: convert(values[slot]) for name, slot, convert in self._parameters}
+
+
+def compile_condition(node: Node, mapping: EntityMapping[Any], dialect: str) -> Condition:
+    """Compile a tree.
+
+    Args:
+        node: the tree.
+        mapping: where the entity's fields lie.
+        dialect: name of the database's dialect.
+
+    Raises:
+        TypeError: the tree names a field that has no column, or does with one what its column cannot do.
+    """
+    compiler = _Compiler(mapping, dialect)
+    clause = compiler.clause(node)
+    return Condition(clause, compiler.parameters)
+
+
+def find_node(field: Field, mapping: EntityMapping[Any]) -> FieldNode:
+    """Where a field, or a part of one, lies.
+
+    Raises:
+        TypeError: it has no column.
+    """
+    name, *rest = field.path
+    node = mapping.nodes.get(name)
+    for step in rest:
+        if isinstance(node, Composite):
+            node = dict(node.parts).get(step)
+        elif isinstance(node, Wrapped) and step == "value":
+            node = Leaf(node.column, None, node.optional)
+        else:
+            node = None
+    if node is None:
+        raise TypeError(
+            f"{mapping.entity_type.__name__} has no field {field} in a column of table {mapping.table.name!r}"
+        )
+    return node
+
+
+def find_column(field: Field, mapping: EntityMapping[Any]) -> sa.Column[Any]:
+    """The column of a field that lies in one.
+
+    Raises:
+        TypeError: it has no column, or several.
+    """
+    columns = list(columns_of(find_node(field, mapping)))
+    if len(columns) != 1:
+        raise TypeError(f"{mapping.entity_type.__name__}.{field} lies in {len(columns)} columns: name one of its parts")
+    return columns[0]
+
+
+class _Compiler:
+    """Walks a tree in the order in which `parametrise` gives its values."""
+
+    def __init__(self, mapping: EntityMapping[Any], dialect: str) -> None:
+        self.parameters: list[tuple[str, int, Converter]] = []
+        self._mapping = mapping
+        self._dialect = dialect
+        self._slots = 0
+
+    def clause(self, node: Node) -> sa.ColumnElement[bool]:
+        match node:
+            case Not(operand):
+                return sa.not_(self.clause(operand))
+            case And(operands):
+                return sa.and_(*map(self.clause, operands))
+            case Or(operands):
+                return sa.or_(*map(self.clause, operands))
+            case _:
+                return self._predicate(node)
+
+    def _predicate(self, node: Comparison | TextMatch | OneOf | IsNull | Truth) -> sa.ColumnElement[bool]:
+        match node:
+            case Comparison():
+                return self._comparison(node)
+            case TextMatch():
+                return self._text_match(node)
+            case OneOf(field, values):
+                return self._one_of(field, values)
+            case IsNull(field):
+                return self._is_null(find_node(field, self._mapping))
+            case Truth(field):
+                return find_column(field, self._mapping) == sa.true()
+
+    def _comparison(self, node: Comparison) -> sa.ColumnElement[bool]:
+        left = find_node(node.left, self._mapping)
+        if isinstance(node.right, Field):
+            right = find_node(node.right, self._mapping)
+            if isinstance(left, Composite) and isinstance(right, Composite):
+                equal = _all_equal(left, list(columns_of(right)))
+                return sa.not_(equal) if node.operator == "!=" else equal
+            return _OPERATORS[node.operator](
+                find_column(node.left, self._mapping), find_column(node.right, self._mapping)
+            )
+        slot = self._next_slot()
+        if not isinstance(left, Composite):
+            bound = self._bound(f"p{slot}", slot, left.column, partial(_bindable, node=left))
+            return _OPERATORS[node.operator](left.column, bound)
+        bounds = [
+            self._bound(f"p{slot}_{position}", slot, leaf.column, partial(_part, path=path, node=leaf))
+            for position, (path, leaf) in enumerate(_paths(left))
+        ]
+        equal = _all_equal(left, bounds)
+        return sa.not_(equal) if node.operator == "!=" else equal
+
+    def _one_of(self, field: Field, values: tuple[object, ...]) -> sa.ColumnElement[bool]:
+        slot = self._next_slot()
+        if not values:
+            return sa.false()
+        node = find_node(field, self._mapping)
+        if isinstance(node, Composite):
+            raise TypeError(f"{self._mapping.entity_type.__name__}.{field} has several parts: compare with ==")
+        self.parameters.append((f"p{slot}", slot, partial(_all_bindable, node=node)))
+        bound = sa.bindparam(f"p{slot}", expanding=True, type_=value_type(node.column))
+        return node.column.in_(bound)
+
+    def _text_match(self, node: TextMatch) -> sa.ColumnElement[bool]:
+        slot = self._next_slot()
+        column: sa.ColumnElement[str] = sa.type_coerce(find_column(node.field, self._mapping), sa.String)
+        if self._dialect == "sqlite":
+            # LIKE ignores the case of ASCII letters here, whatever one does.
+            text = self._folded(self._text_parameter(slot, str), node)
+            column = self._folded(column, node)
+            if node.kind == "contains":
+                return sa.func.instr(column, text) > 0
+            return sa.func.substr(column, 1, sa.func.length(text)) == text
+        pattern = self._text_parameter(slot, _contains_pattern if node.kind == "contains" else _prefix_pattern)
+        return self._folded(column, node).like(self._folded(pattern, node), escape=_ESCAPE)
+
+    def _folded(self, text: sa.ColumnElement[str], node: TextMatch) -> sa.ColumnElement[str]:
+        if not node.ignore_case:
+            return text
+        return sa.func.lower(text.collate("C") if self._dialect == "postgresql" else text)
+
+    def _text_parameter(self, slot: int, convert: Converter) -> sa.ColumnElement[str]:
+        self.parameters.append((f"p{slot}", slot, convert))
+        return sa.bindparam(f"p{slot}", type_=sa.String())
+
+    def _is_null(self, node: FieldNode) -> sa.ColumnElement[bool]:
+        if isinstance(node, Composite):
+            return sa.not_(_present(node))
+        return node.column.is_(None)
+
+    def _bound(self, name: str, slot: int, column: sa.Column[Any], convert: Converter) -> sa.BindParameter[Any]:
+        self.parameters.append((name, slot, convert))
+        return sa.bindparam(name, type_=value_type(column))
+
+    def _next_slot(self) -> int:
+        slot = self._slots
+        self._slots += 1
+        return slot
+
+
+def _paths(node: FieldNode) -> Iterator[tuple[tuple[str, ...], Leaf | Wrapped]]:
+    """The leaves of a value of several fields, each with the attributes that lead to it."""
+    if isinstance(node, Composite):
+        for name, part in node.parts:
+            for path, leaf in _paths(part):
+                yield (name, *path), leaf
+    else:
+        yield (), node
+
+
+def _required(node: Composite) -> Iterator[sa.Column[Any]]:
+    """The columns that are NULL only where the whole value is None."""
+    for _, part in node.parts:
+        if isinstance(part, Composite):
+            yield from () if part.optional else _required(part)
+        elif not part.optional:
+            yield part.column
+
+
+def _present(node: Composite) -> sa.ColumnElement[bool]:
+    required = next(_required(node), None)
+    columns = [required] if required is not None else columns_of(node)
+    return sa.or_(*(column.is_not(None) for column in columns))
+
+
+def _all_equal(node: Composite, others: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
+    """Equality of all parts: unknown where the value is None, while its optional parts may both be None."""
+    required = {id(column) for column in _required(node)}
+    pairs = list(zip(columns_of(node), others, strict=True))
+    equal = sa.and_(
+        *(column == other if id(column) in required else column.is_not_distinct_from(other) for column, other in pairs)
+    )
+    return sa.case((_present(node), equal)) if node.optional and len(required) < len(pairs) else equal
+
+
+def _bindable(value: object, node: Leaf | Wrapped) -> object:
+    """What is bound for a value that is compared with a column."""
+    if isinstance(node, Leaf) and node.hint is not None:
+        if issubclass(node.hint, Enum):
+            return node.hint(value)
+        if issubclass(node.hint, ScalarValue):
+            return value
+    return plain_value(value)
+
+
+def _all_bindable(values: tuple[object, ...], node: Leaf | Wrapped) -> list[object]:
+    return [_bindable(value, node) for value in values]
+
+
+def _part(value: object, path: tuple[str, ...], node: Leaf | Wrapped) -> object:
+    for name in path:
+        if value is None:
+            return None
+        value = getattr(value, name)
+    return None if value is None else _bindable(value, node)
+
+
+def _contains_pattern(text: str) -> str:
+    return f"%{text.translate(_ESCAPES)}%"
+
+
+def _prefix_pattern(text: str) -> str:
+    return f"{text.translate(_ESCAPES)}%"

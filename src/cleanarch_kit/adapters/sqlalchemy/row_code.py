@@ -1,0 +1,236 @@
+"""Writing the functions that turn a row into an entity and an entity into a row.
+
+They are written out once per entity, field by field, as a person would write them: a page of a hundred rows is loaded
+without looking anything up in a mapping. The source is kept, to be read and stepped through.
+"""
+
+import copy
+import inspect
+import linecache
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, Flag
+from typing import Any
+from uuid import UUID
+
+from cleanarch_kit.adapters.sqlalchemy.derivation import Derived
+from cleanarch_kit.adapters.sqlalchemy.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
+from cleanarch_kit.domain.value_object import ScalarValue
+
+__all__ = ["InvalidFieldError", "RowCode", "write_row_code"]
+
+_IMMUTABLE = (str, int, float, bool, bytes, Decimal, UUID, date, datetime, time, timedelta, Enum, ScalarValue)
+
+
+@dataclass(frozen=True, slots=True)
+class RowCode:
+    """The generated functions and their source. Rows have the columns in the order of the fields.
+
+    Row and entity share nothing that can change: lists and the like are copied.
+
+    Attributes:
+        load: gives the entity of a row. Runs no constructor unless it validates.
+        dump: gives the row of an entity.
+        identity: gives the values of the identity's columns for an identity.
+        source: the text of them all.
+    """
+
+    load: Callable[[Any], Any]
+    dump: Callable[[Any], tuple[Any, ...]]
+    identity: Callable[[Any], tuple[Any, ...]]
+    source: str
+
+
+class InvalidFieldError(Exception):
+    """A stored value was refused while validating. Only the field is told; None for the entity as a whole."""
+
+    def __init__(self, field: str | None) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+def write_row_code(entity_type: type, derived: Derived, *, validate: bool = False) -> RowCode:
+    """Write and compile the functions of one entity.
+
+    Args:
+        entity_type: class of the entity; its identity is the field ``id``.
+        derived: where its fields lie.
+        validate: build values and entity through their constructors; `load` then raises `InvalidFieldError`.
+    """
+    return _Writer(entity_type, derived, validate).compiled()
+
+
+class _Writer:
+    """Writes line by line; what the code refers to is kept under the name it has there."""
+
+    def __init__(self, entity_type: type, derived: Derived, validate: bool) -> None:
+        self._entity = entity_type
+        self._nodes = derived.nodes
+        self._defaults = derived.defaults
+        self._validate = validate
+        self._lines: list[str] = []
+        self._depth = 0
+        self._variables = 0
+        self._globals: dict[str, Any] = {
+            "new": object.__new__,
+            "assign": object.__setattr__,
+            "store": inspect.getattr_static(ScalarValue, "value").__set__,
+            "deepcopy": copy.deepcopy,
+            "checked": _checked,
+            "present": _present,
+        }
+        columns = [column for node in derived.nodes.values() for column in columns_of(node)]
+        self._cells = {id(column): f"c{index}" for index, column in enumerate(columns)}
+        self._unpack = f"{', '.join(self._cells.values())}, = row"
+
+    def compiled(self) -> RowCode:
+        self._write_load()
+        self._write_dump()
+        self._write_identity()
+        source = "\n".join(self._lines) + "\n"
+        file = f"<rows of {self._entity.__module__}.{self._entity.__qualname__}>"
+        exec(compile(source, file, "exec"), self._globals)  # noqa: S102 - text of our own, from names in the program
+        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+        names = self._globals
+        return RowCode(names["load"], names["dump"], names["identity"], source)
+
+    def _write_load(self) -> None:
+        with self._block("def load(row):"):
+            self._add(self._unpack)
+            values = {name: self._loaded(name, node) for name, node in self._nodes.items()}
+            entity = self._name(self._entity)
+            if self._validate:
+                taken = [field.name for field in fields(self._entity) if field.init and field.name in values]
+                arguments = "".join(f", {name}={values.pop(name)}" for name in taken)
+                self._add(f"entity = checked(None, {entity}{arguments})")
+            else:
+                self._add(f"entity = new({entity})")
+            values |= {name: f"{self._name(default)}()" for name, default in self._defaults.items()}
+            plain = inspect.getattr_static(self._entity, "__setattr__") is object.__setattr__
+            for name, value in values.items():
+                self._add(f"entity.{name} = {value}" if plain else f"assign(entity, {name!r}, {value})")
+            self._add("return entity")
+
+    def _write_dump(self) -> None:
+        with self._block("def dump(entity):"):
+            cells = [cell for name, node in self._nodes.items() for cell in self._dumped(f"entity.{name}", node)]
+            self._add(f"return {', '.join(cells)},")
+
+    def _write_identity(self) -> None:
+        with self._block("def identity(id):"):
+            self._add(f"return {', '.join(self._dumped('id', self._nodes['id']))},")
+
+    def _loaded(self, path: str, node: FieldNode) -> str:
+        """Write what builds a field's value; gives the expression for it."""
+        if isinstance(node, Leaf):
+            cell = self._cells[id(node.column)]
+            if _is_mutable(node):
+                cell = f"deepcopy({cell})"
+            return f"present({path!r}, {cell})" if self._validate and not node.optional else cell
+        if not node.optional:
+            return self._built(path, node)
+        variable = self._variable()
+        self._add(f"{variable} = None")
+        with self._block(f"if {self._presence(node)}:"):
+            self._add(f"{variable} = {self._built(path, node)}")
+        return variable
+
+    def _built(self, path: str, node: Wrapped | Composite) -> str:
+        cls = self._name(node.type)
+        if isinstance(node, Composite):
+            parts = [(name, self._loaded(f"{path}.{name}", part)) for name, part in node.parts]
+            if self._validate:
+                return f"checked({path!r}, {cls}{''.join(f', {name}={value}' for name, value in parts)})"
+            variable = self._variable()
+            self._add(f"{variable} = new({cls})")
+            for name, value in parts:
+                self._add(f"assign({variable}, {name!r}, {value})")
+            return variable
+        cell = self._cells[id(node.column)]
+        if self._validate:
+            return f"checked({path!r}, {cls}, {cell})"
+        if issubclass(node.type, ScalarValue):
+            variable = self._variable()
+            self._add(f"{variable} = new({cls})")
+            self._add(f"store({variable}, {cell})")
+            return variable
+        if issubclass(node.type, Flag):
+            return f"{cls}({cell})"
+        return f"{self._name({member.value: member for member in node.type}, f'members_{node.type.__name__}')}[{cell}]"
+
+    def _presence(self, node: Wrapped | Composite) -> str:
+        """The condition under which an optional value is there: its first part that must be, else any."""
+        if isinstance(node, Wrapped):
+            return f"{self._cells[id(node.column)]} is not None"
+        required = [leaf for leaf in _leaves(node) if not leaf.optional][:1]
+        return " or ".join(f"{self._cells[id(leaf.column)]} is not None" for leaf in required or _leaves(node))
+
+    def _dumped(self, value: str, node: FieldNode, *, optional: bool = False) -> list[str]:
+        """Expressions for the columns of a field; ``value`` is the expression for the field itself."""
+        if isinstance(node, Leaf):
+            return [f"deepcopy({value})" if _is_mutable(node) else value]
+        optional = optional or node.optional
+        if isinstance(node, Wrapped) and not optional:
+            return [f"{value}.value"]
+        variable = self._variable()
+        self._add(f"{variable} = {value}")
+        guard = f"None if {variable} is None else " if optional else ""
+        if isinstance(node, Wrapped):
+            return [f"{guard}{variable}.value"]
+        return [
+            cell
+            for name, part in node.parts
+            for cell in self._dumped(f"{guard}{variable}.{name}", part, optional=optional)
+        ]
+
+    def _variable(self) -> str:
+        self._variables += 1
+        return f"v{self._variables}"
+
+    def _name(self, thing: object, hint: str = "") -> str:
+        """The name under which the code knows a class or another object."""
+        base = hint or (thing.__name__ if isinstance(thing, type) else "default")
+        name = base
+        number = 1
+        while self._globals.setdefault(name, thing) is not thing:
+            number += 1
+            name = f"{base}_{number}"
+        return name
+
+    def _add(self, line: str) -> None:
+        self._lines.append("    " * self._depth + line)
+
+    @contextmanager
+    def _block(self, head: str) -> Generator[None]:
+        self._add(head)
+        self._depth += 1
+        yield
+        self._depth -= 1
+
+
+def _leaves(node: FieldNode) -> Iterator[Leaf | Wrapped]:
+    if isinstance(node, Composite):
+        for _, part in node.parts:
+            yield from _leaves(part)
+    else:
+        yield node
+
+
+def _is_mutable(leaf: Leaf) -> bool:
+    return leaf.hint is None or not issubclass(leaf.hint, _IMMUTABLE)
+
+
+def _checked(field: str | None, cls: Callable[..., object], *arguments: object, **parts: object) -> object:
+    try:
+        return cls(*arguments, **parts)
+    except Exception:
+        raise InvalidFieldError(field) from None
+
+
+def _present(field: str, value: object) -> object:
+    if value is None:
+        raise InvalidFieldError(field)
+    return value
