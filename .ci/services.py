@@ -39,7 +39,9 @@ def start_postgresql() -> None:
 def start_mariadb() -> None:
     Path("/run/mysqld").mkdir(exist_ok=True)
     shutil.chown("/run/mysqld", "mysql", "mysql")
-    run("start-stop-daemon", "--start", "--oknodo", "--background", "--exec", "/usr/sbin/mariadbd")
+    run(
+        "start-stop-daemon", "--start", "--oknodo", "--background", "--exec", "/usr/sbin/mariadbd", "--", "--user=mysql"
+    )  # fmt: skip
 
 
 def start_redis() -> None:
@@ -81,10 +83,6 @@ def set_up_mariadb() -> None:
     run("mariadb", "-u", "root", "-e", "; ".join(statements))
 
 
-def nothing() -> None:
-    """What a server needs that lets the tests in as it is installed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Server:
     """One server: where it is looked for, and how it is brought up when it is not there."""
@@ -94,7 +92,7 @@ class Server:
     package: str
     program: str
     start: Callable[[], None]
-    set_up: Callable[[], None] = nothing
+    set_up: Callable[[], None] | None = None
 
     @property
     def variable(self) -> str:
@@ -167,9 +165,10 @@ def bring_up(server: Server) -> str:
         server.wait()
         said = "installed and started" if server.mark.exists() else "started"
     if server.mark.exists():
-        server.set_up()
+        if server.set_up is not None:
+            server.set_up()
+            said += ", and set up for the tests"
         server.mark.unlink()
-        said += ", and set up for the tests"
     return said
 
 
