@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
-from cleanarch_kit.domain.criteria import Ordering, OrderKey, trace_ordering
+from cleanarch_kit.domain.criteria import Ordering, OrderKey
+from cleanarch_kit.domain.tracing import trace_ordering
 from cleanarch_kit.errors import InvalidSortError
 
 __all__ = ["SortFields", "ordering_from_text"]
@@ -32,16 +33,14 @@ def ordering_from_text(fields: SortFields[T], text: str | None) -> Ordering[T] |
     bare = [name.removeprefix("-") for name in names]
     if len(set(bare)) < len(bare) or not fields.keys() >= set(bare):
         raise InvalidSortError(tuple(fields))
-    keys = tuple(key for name in names for key in _keys(fields, name))
 
     def ordering(_: T) -> tuple[OrderKey, ...]:
-        return keys
+        return tuple(key for name in names for key in _keys(fields, name))
 
     return ordering
 
 
 def _keys(fields: SortFields[T], name: str) -> tuple[OrderKey, ...]:
+    reverse = name.startswith("-")
     keys = trace_ordering(fields[name.removeprefix("-")])
-    if not name.startswith("-"):
-        return keys
-    return tuple(replace(key, descending=not key.descending) for key in keys)
+    return tuple(replace(key, descending=key.descending is not reverse) for key in keys)
