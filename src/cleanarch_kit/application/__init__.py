@@ -4,14 +4,32 @@ It imports `cleanarch_kit.domain` and `cleanarch_kit.errors`, and no technology.
 """
 
 from cleanarch_kit.application.backoff import Backoff, full_jitter
+from cleanarch_kit.application.bus import MessageBus
 from cleanarch_kit.application.context import MessageContext, current_context, message_context
 from cleanarch_kit.application.envelope import Envelope
+from cleanarch_kit.application.event_delivery import (
+    CollectErrors,
+    Concurrent,
+    DeliveryPolicy,
+    FailFast,
+    LogAndContinue,
+    Subscriber,
+)
 from cleanarch_kit.application.event_registry import EventRegistry
 from cleanarch_kit.application.handlers import handles, on
 from cleanarch_kit.application.in_thread import in_thread
 from cleanarch_kit.application.messages import Command, Message, Query, StreamQuery
+from cleanarch_kit.application.middleware.protocol import (
+    Middleware,
+    MiddlewareFactory,
+    Next,
+    Placement,
+    ScopedMiddleware,
+)
+from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.event_sink import EventSink
 from cleanarch_kit.application.ports.inbox import Inbox
+from cleanarch_kit.application.ports.message_bus import CommandBus, QueryBus
 from cleanarch_kit.application.ports.outbox import (
     Claim,
     FailedEntry,
@@ -32,28 +50,43 @@ __all__ = [
     "Backoff",
     "Claim",
     "Codec",
+    "CollectErrors",
     "Command",
+    "CommandBus",
+    "Concurrent",
+    "DeliveryPolicy",
     "Envelope",
     "EventFields",
+    "EventPublisher",
     "EventRegistry",
     "EventSink",
+    "FailFast",
     "FailedEntry",
     "Inbox",
+    "LogAndContinue",
     "Message",
+    "MessageBus",
     "MessageContext",
+    "Middleware",
+    "MiddlewareFactory",
+    "Next",
     "Outbox",
     "OutboxEntry",
     "OutboxStats",
     "OutboxWriter",
     "PasswordHasher",
     "PendingEvent",
+    "Placement",
     "Query",
+    "QueryBus",
     "Relay",
     "RelayReport",
     "Resolve",
     "Scope",
+    "ScopedMiddleware",
     "Signal",
     "StreamQuery",
+    "Subscriber",
     "Upcaster",
     "WakeUp",
     "codec",
