@@ -25,6 +25,6 @@ def test_a_broken_installation_is_not_reported_as_a_missing_one(
     (tmp_path / "broken_technology.py").write_text(
         "raise ImportError('libbroken.so: cannot open shared object file')\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     require("broken_technology", extra="broken")
     assert "broken_technology" not in sys.modules  # looked for, not imported

@@ -17,12 +17,12 @@ import {module}
 loaded = set(sys.modules) - before
 names = {{name.partition(".")[0] for name in loaded}}
 print(*sorted(names - sys.stdlib_module_names - {{"cleanarch_kit"}}))
-print(len(loaded))
+print(len([name for name in loaded if not name.startswith("cleanarch_kit")]))
 """
 
 
 def load(module: str, *flags: str) -> tuple[list[str], int]:
-    """The third parties that an import loads, and how many modules in all."""
+    """The third parties that an import loads, and how many modules that are not ours."""
     code = PROOF.format(src=str(SRC), module=module)
     done = subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     third_parties, count = done.stdout.splitlines()
@@ -36,7 +36,7 @@ def test_the_inner_rings_need_the_standard_library_alone(module: str) -> None:
 
 
 def test_the_package_itself_imports_nothing() -> None:
-    assert load("cleanarch_kit", "-I", "-S") == ([], 1)
+    assert load("cleanarch_kit", "-I", "-S") == ([], 0)
 
 
 def test_the_application_ring_loads_no_pydantic_until_something_is_serialised() -> None:
@@ -44,7 +44,8 @@ def test_the_application_ring_loads_no_pydantic_until_something_is_serialised() 
     assert set(third_parties) <= {"typing_extensions"}
 
 
-@pytest.mark.parametrize(("module", "limit"), [("cleanarch_kit.domain", 70), ("cleanarch_kit.application", 140)])
-def test_imports_stay_small(module: str, limit: int) -> None:
+@pytest.mark.parametrize(("module", "limit"), [("cleanarch_kit.domain", 55), ("cleanarch_kit.application", 135)])
+def test_an_import_pulls_in_little_beside_our_own(module: str, limit: int) -> None:
+    """For scale: `dataclasses` alone loads about 40 modules, `asyncio` about 100."""
     _, count = load(module, "-I")
     assert count <= limit

@@ -14,7 +14,7 @@ EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text
 TECHNOLOGIES = {
     "memory": set[str](),
     "sqlalchemy": {"sqlalchemy"},
-    "fastapi": {"fastapi", "pydantic", "starlette"},  # FastAPI is these two, joined: models and requests are theirs
+    "fastapi": {"fastapi", "pydantic", "pydantic_core", "starlette"},  # FastAPI is Starlette and pydantic, joined
     "bcrypt": {"bcrypt"},
 }
 BY_RING = {
