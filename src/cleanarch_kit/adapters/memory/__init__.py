@@ -1,5 +1,6 @@
 """Adapters without a technology: everything is held in this process."""
 
 from cleanarch_kit.adapters.memory.event_publisher import InMemoryEventPublisher
+from cleanarch_kit.adapters.memory.event_sink import InMemoryEventSink
 
-__all__ = ["InMemoryEventPublisher"]
+__all__ = ["InMemoryEventPublisher", "InMemoryEventSink"]

@@ -1,0 +1,158 @@
+"""`SqlAlchemyOutbox`: the outbox in the database that holds the state."""
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
+from cleanarch_kit.adapters.sqlalchemy.outbox_claims import claim_by_lease, claim_by_lock
+from cleanarch_kit.adapters.sqlalchemy.outbox_rows import ENVELOPE_COLUMNS, INSERT, LONGEST_WAIT, padded, to_row
+from cleanarch_kit.adapters.sqlalchemy.sqlite import READ_ONLY
+from cleanarch_kit.adapters.sqlalchemy.tables import outbox, outbox_dead, outbox_partition
+from cleanarch_kit.adapters.sqlalchemy.translation import translated
+from cleanarch_kit.adapters.sqlalchemy.unless_present import insert_unless_present
+from cleanarch_kit.application.envelope import Envelope
+from cleanarch_kit.application.event_registry import EventRegistry
+from cleanarch_kit.application.ports.outbox import Claim, OutboxStats, PendingEvent
+from cleanarch_kit.application.wake_up import WakeUp
+from cleanarch_kit.errors import DefinitionError
+
+__all__ = ["SqlAlchemyOutbox"]
+
+_MOST_PARTITIONS = 1024
+_REPLAYED_AT_ONCE = 500
+
+_delayed = (outbox.c.retry_at > now_plus(0.0)) & (outbox.c.retry_at <= now_plus(LONGEST_WAIT))
+_stats = sa.select(
+    sa.select(sa.func.count()).select_from(outbox).scalar_subquery().label("pending"),
+    sa.select(sa.func.count()).select_from(outbox).where(_delayed).scalar_subquery().label("delayed"),
+    sa.select(sa.func.count()).select_from(outbox_dead).scalar_subquery().label("dead"),
+    sa.select(outbox.c.occurred_at).order_by(outbox.c.seq).limit(1).scalar_subquery().label("oldest"),
+    now_plus(0.0).label("now"),
+)
+_partitions = sa.select(outbox_partition.c.id)
+_seqs = sa.bindparam("seqs", expanding=True, type_=sa.BigInteger)
+_newest_dead = sa.select(sa.func.max(outbox_dead.c.seq))
+_put_back = sa.insert(outbox).from_select(
+    ENVELOPE_COLUMNS,
+    sa.select(*(outbox_dead.c[name] for name in ENVELOPE_COLUMNS))
+    .where(outbox_dead.c.seq.in_(_seqs))
+    .order_by(outbox_dead.c.seq),
+)
+_forget = sa.delete(outbox_dead).where(outbox_dead.c.seq.in_(_seqs))
+
+
+class SqlAlchemyOutbox:
+    """Stores events in the transaction that changes the state, and lends them to relays by partition.
+
+    It satisfies `OutboxWriter` and `Outbox`. Its tables come from `add_kit_tables`. A subject always falls into the
+    same partition, and a partition is held by one relay at a time: on PostgreSQL, MariaDB (10.6 or newer) and MySQL
+    by a row lock in one short transaction, on SQLite by a lease, with nothing open while events are sent. What is
+    due is decided by the database's clock; a clock that is put back delays nothing by more than an hour.
+    """
+
+    def __init__(
+        self, sessions: async_sessionmaker[AsyncSession], registry: EventRegistry, *, partitions: int = 16
+    ) -> None:
+        """Bring database and events together; the engine behind the sessions stays the caller's to dispose of.
+
+        Args:
+            sessions: makes the relay's sessions; see `session_factory`.
+            registry: the events that may be written.
+            partitions: into how many parts subjects fall, at most so many relays send at once. Drain the outbox
+                before you change it: a subject may fall elsewhere then.
+
+        Raises:
+            DefinitionError: `partitions` is not from 1 to 1024.
+        """
+        if not 1 <= partitions <= _MOST_PARTITIONS:
+            raise DefinitionError(f"an outbox has 1 to {_MOST_PARTITIONS} partitions")
+        self._sessions = sessions
+        self._dialect = sessions().get_bind().dialect.name
+        self._registry = registry
+        self._partitions = partitions
+        self._wake_up = WakeUp()
+
+    # --- for the unit of work
+    def encode(self, events: Sequence[PendingEvent]) -> Sequence[Envelope]:
+        """See `OutboxWriter`."""
+        return [self._registry.encode(pending.event, subject=pending.subject) for pending in events]
+
+    async def write(self, connection: AsyncSession, envelopes: Sequence[Envelope]) -> None:
+        """See `OutboxWriter`."""
+        if envelopes:
+            rows = [to_row(envelope, self._partitions) for envelope in envelopes]
+            await (await connection.connection()).execute(INSERT, rows)
+
+    def wake(self) -> None:
+        """See `OutboxWriter`."""
+        self._wake_up.notify()
+
+    # --- for the relay
+    @property
+    def wake_up(self) -> WakeUp:
+        """See `Outbox`."""
+        return self._wake_up
+
+    @asynccontextmanager
+    async def claim(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim | None]:
+        """See `Outbox`."""
+        way = claim_by_lease if self._dialect == "sqlite" else claim_by_lock
+        async with way(self._sessions, after=after, limit=limit, hold=hold) as claim:
+            if claim is not None or after >= 0:
+                yield claim
+                return
+        if await self._create_partitions():
+            async with way(self._sessions, after=after, limit=limit, hold=hold) as claim:
+                yield claim
+        else:
+            yield None
+
+    # --- for the operator
+    async def stats(self) -> OutboxStats:
+        """See `Outbox`."""
+        with translated():
+            async with self._sessions() as session:
+                connection = await session.connection(execution_options={READ_ONLY: True})
+                row = (await connection.execute(_stats)).one()
+        age = None if row.oldest is None else max(row.now - row.oldest, timedelta(0))
+        return OutboxStats(row.pending, row.delayed, row.dead, age)
+
+    async def replay(self, event_ids: Collection[UUID] | None = None) -> int:
+        """See `Outbox`. Works in short transactions, each of which puts back some hundred events."""
+        wanted = outbox_dead.c.event_id.in_(event_ids) if event_ids is not None else sa.true()
+        count = 0
+        with translated():
+            async with self._sessions() as session:
+                newest = await session.scalar(_newest_dead) or 0
+            while moved := await self._replay_some(wanted & (outbox_dead.c.seq <= newest)):
+                count += moved
+        self.wake()
+        return count
+
+    async def _replay_some(self, wanted: sa.ColumnElement[bool]) -> int:
+        """Lock some rows first: what is deleted is then exactly what was put back."""
+        some = sa.select(outbox_dead.c.seq).where(wanted).order_by(outbox_dead.c.seq).limit(_REPLAYED_AT_ONCE)
+        async with self._sessions.begin() as session:
+            seqs = (await session.scalars(some.with_for_update())).all()
+            if seqs:
+                await session.execute(_put_back, {"seqs": padded(seqs)})
+                await session.execute(_forget, {"seqs": padded(seqs)})
+        return len(seqs)
+
+    async def _create_partitions(self) -> bool:
+        """Create the rows that relays hold, where some are missing; others may do the same."""
+        with translated():
+            async with self._sessions() as session:
+                connection = await session.connection(execution_options={READ_ONLY: True})
+                present = await connection.scalars(_partitions)
+                missing = set(range(self._partitions)).difference(present)
+            if missing:
+                async with self._sessions.begin() as session:
+                    statement = insert_unless_present(outbox_partition, self._dialect)
+                    await session.execute(statement, [{"id": number} for number in sorted(missing)])
+        return bool(missing)
