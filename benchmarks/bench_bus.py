@@ -1,7 +1,7 @@
 """What the bus and the publisher add to calling the handlers directly."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -34,7 +34,7 @@ async def pass_on(message: Message[ResultT], following: Next[ResultT]) -> Result
     return await following(message)
 
 
-def listener() -> Callable[[Added], Coroutine[object, object, None]]:
+def listener() -> Callable[[Added], Awaitable[None]]:
     @on(Added)
     async def listen(event: Added) -> None:
         pass
