@@ -16,6 +16,7 @@ TECHNOLOGIES = {
     "sqlalchemy": {"sqlalchemy"},
     "fastapi": {"fastapi", "pydantic", "pydantic_core", "starlette"},  # FastAPI is Starlette and pydantic, joined
     "bcrypt": {"bcrypt"},
+    "phonenumbers": {"phonenumbers"},
 }
 BY_RING = {
     "errors": set[str](),

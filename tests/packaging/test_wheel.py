@@ -27,10 +27,11 @@ IMPORTS = {
     "asyncmy": ["asyncmy"],
     "fastapi": ["cleanarch_kit.adapters.fastapi"],
     "bcrypt": ["cleanarch_kit.adapters.bcrypt"],
+    "phonenumbers": ["cleanarch_kit.adapters.phonenumbers"],
     "testing": ["cleanarch_kit.testing"],
 }
 IMPORTS["all"] = sorted({module for modules in IMPORTS.values() for module in modules})
-ADAPTERS = {"sqlalchemy", "fastapi", "bcrypt"}
+ADAPTERS = {"sqlalchemy", "fastapi", "bcrypt", "phonenumbers"}
 
 pytestmark = pytest.mark.gate
 
