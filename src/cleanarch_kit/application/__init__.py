@@ -5,6 +5,9 @@ It imports `cleanarch_kit.domain` and `cleanarch_kit.errors`, and no technology.
 
 from cleanarch_kit.application.backoff import Backoff, full_jitter
 from cleanarch_kit.application.bus import MessageBus
+from cleanarch_kit.application.cache import Cache
+from cleanarch_kit.application.cache_store import CacheStatistics
+from cleanarch_kit.application.cached import CachedFunction, CachedMethod, cached
 from cleanarch_kit.application.context import MessageContext, current_context, message_context
 from cleanarch_kit.application.envelope import Envelope
 from cleanarch_kit.application.event_delivery import (
@@ -26,6 +29,7 @@ from cleanarch_kit.application.middleware.protocol import (
     Placement,
     ScopedMiddleware,
 )
+from cleanarch_kit.application.ports.cache import CacheBackend, CacheEntry
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.event_sink import EventSink
 from cleanarch_kit.application.ports.inbox import Inbox
@@ -48,6 +52,12 @@ from cleanarch_kit.application.wake_up import Signal, WakeUp
 
 __all__ = [
     "Backoff",
+    "Cache",
+    "CacheBackend",
+    "CacheEntry",
+    "CacheStatistics",
+    "CachedFunction",
+    "CachedMethod",
     "Claim",
     "Codec",
     "CollectErrors",
@@ -89,6 +99,7 @@ __all__ = [
     "Subscriber",
     "Upcaster",
     "WakeUp",
+    "cached",
     "codec",
     "current_context",
     "full_jitter",

@@ -1,0 +1,125 @@
+"""From a call to its value: found in the cache, being computed already, or computed now."""
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from cleanarch_kit.application.cache_computation import Computation, Recipe
+from cleanarch_kit.application.cache_store import CacheStore
+from cleanarch_kit.application.ports.cache import CacheEntry
+from cleanarch_kit.application.ports.unit_of_work import current_unit_of_work
+from cleanarch_kit.errors import SerializationError
+
+__all__ = ["CacheReader"]
+
+T = TypeVar("T")
+
+
+class CacheReader(Generic[T]):
+    """Reads values of one kind through a cache, each computed once for all who ask at the same time.
+
+    Outside a unit of work a computation has a task of its own, so that a caller who is cancelled disturbs nobody.
+    Inside one it belongs to the caller: it may use the unit's connection, which must not outlive the unit. There it is
+    cancelled with the caller, and the next one who waits begins anew. A unit that has changed something neither reads
+    the cache nor fills it.
+
+    Args:
+        store: the cache.
+        recipe: the kind of values.
+    """
+
+    def __init__(self, store: CacheStore, recipe: Recipe[T]) -> None:
+        self._store = store
+        self._recipe = recipe
+        self._decode = recipe.codec.decode
+        self._is_plain = recipe.policy.is_plain
+
+    async def get(self, name: str, tags: tuple[str, ...], compute: Callable[[], Awaitable[T]]) -> T:
+        """The value under a name: from the cache, or computed and stored.
+
+        Args:
+            name: name of the entry.
+            tags: names of its tags.
+            compute: computes the value; what it raises is raised.
+        """
+        unit = current_unit_of_work.get()
+        found = None if unit is not None and unit.changed else await self._store.read(name, tags)
+        if found is None:
+            return await self._bypass(compute)
+        entry, versions = found
+        if entry is not None and entry.versions == versions and entry.tags == tags:
+            if self._is_plain or self._is_fresh(entry):
+                try:
+                    value = self._decode(entry.value)
+                except SerializationError:
+                    self._store.statistics.undecodable += 1
+                else:
+                    self._store.statistics.hits += 1
+                    return value
+            else:
+                return await self._renew(name, tags, entry, compute)
+        return await self._miss(name, tags, versions, compute)
+
+    async def refresh(self, name: str, tags: tuple[str, ...], compute: Callable[[], Awaitable[T]]) -> T:
+        """Compute the value now and store it. What computations that began earlier store is not valid."""
+        unit = current_unit_of_work.get()
+        if unit is not None and unit.changed:
+            return await self._bypass(compute)
+        await self._store.guard.delete((name,), tags[:1])
+        versions = await self._store.versions(tags) if self._store.guard.usable(tags) else None
+        if versions is None:
+            return await self._bypass(compute)
+        computation = Computation(self._store, self._recipe, name, tags, versions, compute)
+        return self._recipe.hand_out(await computation.compute())
+
+    def hand_out(self, value: T) -> T:
+        """A computed value as it would be if it came from the cache."""
+        return self._recipe.hand_out(self._recipe.encode(value))
+
+    async def _bypass(self, compute: Callable[[], Awaitable[T]]) -> T:
+        self._store.statistics.bypassed += 1
+        return self.hand_out(await compute())
+
+    async def _miss(
+        self, name: str, tags: tuple[str, ...], found: tuple[str | None, ...], compute: Callable[[], Awaitable[T]]
+    ) -> T:
+        self._store.statistics.misses += 1
+        versions = tuple(version for version in found if version is not None)
+        if len(versions) < len(tags):
+            given = await self._store.versions(tags)
+            if given is None:
+                return await self._bypass(compute)
+            versions = given
+        computation = Computation(self._store, self._recipe, name, tags, versions, compute)
+        return await self._join(name, versions, computation)
+
+    async def _renew(
+        self, name: str, tags: tuple[str, ...], entry: CacheEntry, compute: Callable[[], Awaitable[T]]
+    ) -> T:
+        """Give out a value whose time is over while a new one is computed, or wait for that one."""
+        flights, flight = self._store.flights, (name, self._recipe.label)
+        policy, now = self._recipe.policy, self._store.now()
+        computation = Computation(self._store, self._recipe, name, tags, entry.versions, compute, old=entry)
+        is_running = flights.is_running(flight, entry.versions)
+        may_wait = now < entry.fresh_until + policy.stale
+        if may_wait and (is_running or current_unit_of_work.get() is None):
+            old = self._recipe.restore(entry)
+            if old is not None:
+                if not is_running:
+                    flights.begin(flight, entry.versions, computation.run)
+                if entry.fresh_until > now:
+                    self._store.statistics.hits += 1
+                else:
+                    self._store.statistics.stale += 1
+                return old.value
+        self._store.statistics.misses += 1
+        return await self._join(name, entry.versions, computation)
+
+    async def _join(self, name: str, versions: tuple[str, ...], computation: Computation[T]) -> T:
+        computed = await self._store.flights.run(
+            (name, self._recipe.label), versions, computation.run, detached=current_unit_of_work.get() is None
+        )
+        return self._recipe.hand_out(computed)
+
+    def _is_fresh(self, entry: CacheEntry) -> bool:
+        now = self._store.now()
+        return now < entry.fresh_until and not self._recipe.policy.is_due(entry, now)
