@@ -50,7 +50,8 @@ class AggregateRoot(Entity[IdT]):
             aggregate that somebody else has saved since it was loaded.
     """
 
-    version: int = field(default=0, init=False)
+    # a factory, because a plain default leaves with slots and is then missing in a subclass without them
+    version: int = field(default_factory=int, init=False)
     _pending_events: list[DomainEvent] = field(default_factory=list[DomainEvent], init=False, repr=False, compare=False)
 
     def record_event(self, event: DomainEvent) -> None:

@@ -5,18 +5,18 @@ from typing import Generic, NoReturn, TypeVar, cast
 
 from cleanarch_kit.domain._operands import operand
 from cleanarch_kit.domain._primitives import text
-from cleanarch_kit.domain.criteria import Criterion, IsNull, Node, OneOf, TextMatch, TextMatchKind
+from cleanarch_kit.domain.criteria import Criterion, IsNull, OneOf, TextMatch, TextMatchKind
 from cleanarch_kit.domain.evaluation import evaluate
-from cleanarch_kit.domain.tracing import (
-    TracedCondition,
+from cleanarch_kit.domain.stand_ins import (
     TracedField,
     TracedOrder,
+    as_bool,
     condition,
     negated,
     order_key,
-    trace,
     traced_field,
 )
+from cleanarch_kit.domain.tracing import trace
 from cleanarch_kit.domain.value_object import ScalarValue
 
 __all__ = ["Specification", "asc", "contains", "desc", "is_null", "not_", "one_of", "present", "starts_with"]
@@ -43,7 +43,7 @@ class Specification(Generic[T_contra]):
     def __call__(self, entity: T_contra) -> bool:
         """Whether the entity satisfies it; inside another criterion, a part of that."""
         if isinstance(entity, TracedField):
-            return _as_bool(condition(self._criterion(entity)))
+            return as_bool(condition(self._criterion(entity)))
         return evaluate(trace(self._criterion, type(entity)), entity) is True
 
     def __and__(self, other: "Specification[T_contra]") -> "Specification[T_contra]":
@@ -63,12 +63,12 @@ class Specification(Generic[T_contra]):
 
 def not_(condition: bool) -> bool:
     """The contrary of a condition. Unknown stays unknown."""
-    return _as_bool(negated(condition))
+    return as_bool(negated(condition))
 
 
 def is_null(field: object) -> bool:
     """Whether a field holds None."""
-    return _as_bool(IsNull(traced_field(field, "is_null()")[0]))
+    return as_bool(IsNull(traced_field(field, "is_null()")[0]))
 
 
 def present(field: T | None) -> T:
@@ -85,7 +85,7 @@ def one_of(field: T | None, values: Iterable[T]) -> bool:
     items = tuple(values)
     if None in items:
         raise TypeError(f"nothing equals None, in SQL: write one_of(u.{traced}, values) | is_null(u.{traced})")
-    return _as_bool(OneOf(traced, tuple(operand(item, str(traced)) for item in items)))
+    return as_bool(OneOf(traced, tuple(operand(item, str(traced)) for item in items)))
 
 
 def contains(field: str | ScalarValue[str] | None, part: str, *, ignore_case: bool = False) -> bool:
@@ -96,12 +96,12 @@ def contains(field: str | ScalarValue[str] | None, part: str, *, ignore_case: bo
         part: the text to look for; in the empty text, every text is found.
         ignore_case: do not tell ASCII capitals from small letters; other letters as the store does.
     """
-    return _as_bool(_text_match("contains", field, part, ignore_case=ignore_case))
+    return as_bool(_text_match("contains", field, part, ignore_case=ignore_case))
 
 
 def starts_with(field: str | ScalarValue[str] | None, part: str, *, ignore_case: bool = False) -> bool:
     """Whether a text field starts with a text. As `contains` in all else."""
-    return _as_bool(_text_match("starts_with", field, part, ignore_case=ignore_case))
+    return as_bool(_text_match("starts_with", field, part, ignore_case=ignore_case))
 
 
 def asc(field: object, *, nulls_first: bool = False) -> object:
@@ -130,8 +130,3 @@ def _require_specification(other: object) -> None:
         raise TypeError(
             "a Specification combines with another: wrap the lambda, as in Specification[User](lambda u: ...)"
         )
-
-
-def _as_bool(node: Node) -> bool:
-    """To the type checker a condition is the bool that it stands for."""
-    return cast("bool", TracedCondition(node))

@@ -1,0 +1,200 @@
+import copy
+import pickle
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import StrEnum
+from types import GenericAlias
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from cleanarch_kit.domain import Email, EntityId, ScalarValue, Slug
+from cleanarch_kit.errors import DefinitionError, InvalidValueError
+
+
+class Sku(ScalarValue[str]):
+    max_length = 8
+
+    @classmethod
+    def validate(cls, value: object) -> str:
+        text = super().validate(value).upper()
+        if not text.isalnum():
+            raise InvalidValueError(cls.__name__, "must consist of letters and digits")
+        return text
+
+
+class ShortSku(Sku):
+    max_length = 3
+
+
+class Quantity(ScalarValue[int]): ...
+
+
+class Price(ScalarValue[Decimal]): ...
+
+
+class Weight(ScalarValue[float]): ...
+
+
+class Agreed(ScalarValue[bool]): ...
+
+
+class Token(ScalarValue[UUID]): ...
+
+
+class DueOn(ScalarValue[date]): ...
+
+
+class PlacedAt(ScalarValue[datetime]): ...
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+class TestValues:
+    def test_a_value_holds_what_its_validation_returned(self) -> None:
+        assert Sku("ab12").value == "AB12"
+        assert Sku("ab12") == Sku("AB12")
+
+    def test_values_are_equal_by_class_and_content(self) -> None:
+        assert Sku("A1") == Sku("A1")
+        assert Sku("A1") != Sku("A2")
+        assert Sku("A1") != ShortSku("A1")
+        assert Sku("A1") != "A1"
+        assert len({Sku("A1"), Sku("a1"), ShortSku("A1"), Quantity(1), Agreed(True)}) == 4
+
+    def test_values_are_ordered_within_their_class(self) -> None:
+        assert sorted([Quantity(3), Quantity(1), Quantity(2)]) == [Quantity(1), Quantity(2), Quantity(3)]
+        assert Quantity(1) < Quantity(2) <= Quantity(2) < Quantity(3)
+        assert Quantity(2) > Quantity(1) >= Quantity(1)
+
+    @pytest.mark.parametrize("operator", ["__lt__", "__le__", "__gt__", "__ge__"])
+    def test_values_of_two_classes_have_no_order(self, operator: str) -> None:
+        assert getattr(Sku("A1"), operator)(ShortSku("A1")) is NotImplemented
+
+    def test_a_value_shows_its_content(self) -> None:
+        assert str(Sku("a1")) == "A1"
+        assert repr(Sku("a1")) == "Sku('A1')"
+        assert f"{Sku('a1'):>4}|{Quantity(7)}" == "  A1|7"
+
+    def test_a_value_never_changes(self) -> None:
+        value = Sku("A1")
+        for name in ("value", "other"):
+            with pytest.raises(AttributeError, match="Sku is immutable: build a new one"):
+                setattr(value, name, "B2")
+        with pytest.raises(AttributeError, match="Sku is immutable: build a new one"):
+            delattr(value, "value")
+        assert value == Sku("A1")
+
+    @pytest.mark.parametrize("value", [Sku("A1"), Email("a@b.co"), EntityId.new(), Quantity(5)], ids=repr)
+    def test_copies_are_the_value_itself_and_pickles_are_equal(self, value: ScalarValue[str]) -> None:
+        assert copy.copy(value) is value
+        assert copy.deepcopy([value])[0] is value
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            restored = pickle.loads(pickle.dumps(value, protocol))
+            assert restored == value
+            assert type(restored) is type(value)
+
+    def test_a_kit_value_has_no_dict(self) -> None:
+        for value in (Email("a@b.co"), Slug("a"), EntityId.new()):
+            assert not hasattr(value, "__dict__")
+
+    def test_restoring_does_not_validate(self) -> None:
+        assert Sku.restore("not valid").value == "not valid"
+        assert type(ShortSku.restore("A1")) is ShortSku
+
+
+class TestPlainTypes:
+    @pytest.mark.parametrize(
+        ("cls", "plain"),
+        [(Sku, str), (ShortSku, str), (Quantity, int), (Price, Decimal), (Token, UUID), (EntityId, UUID)],
+    )
+    def test_the_plain_type_is_taken_from_the_base(self, cls: type[ScalarValue[str]], plain: type) -> None:
+        assert cls.value_type is plain
+
+    @pytest.mark.parametrize(
+        ("cls", "good"),
+        [
+            (Sku, "A1"),
+            (Quantity, 5),
+            (Price, Decimal("1.50")),
+            (Weight, 1.5),
+            (Agreed, True),
+            (Token, uuid4()),
+            (DueOn, date(2024, 5, 1)),
+            (PlacedAt, NOON),
+        ],
+    )
+    def test_its_values_are_taken(self, cls: type[ScalarValue[Any]], good: object) -> None:
+        assert cls(good).value == good
+
+    @pytest.mark.parametrize(
+        ("cls", "bad", "message"),
+        [
+            (Sku, 5, "Sku must be text"),
+            (Sku, None, "Sku must be text"),
+            (Sku, b"A1", "Sku must be text"),
+            (Sku, "a\0b", "Sku must not contain NUL"),
+            (Sku, "a\ud800", "Sku must not contain lone surrogates"),
+            (Sku, "123456789", "Sku must have at most 8 characters"),
+            (ShortSku, "1234", "ShortSku must have at most 3 characters"),
+            (Quantity, True, "Quantity must be an integer"),
+            (Quantity, 1.0, "Quantity must be an integer"),
+            (Quantity, "1", "Quantity must be an integer"),
+            (Price, Decimal("NaN"), "Price must be finite"),
+            (Price, Decimal("sNaN"), "Price must be finite"),
+            (Price, Decimal("Infinity"), "Price must be finite"),
+            (Price, 1.5, "Price must not be a float: pass a Decimal, an integer or text"),
+            (Price, True, "Price must be a Decimal"),
+            (Weight, float("nan"), "Weight must be finite"),
+            (Weight, float("-inf"), "Weight must be finite"),
+            (Weight, 1, "Weight must be a float"),
+            (Agreed, 1, "Agreed must be true or false"),
+            (Token, "01890a5d-ac96-774b-bcce-b302099a8057", "Token must be a UUID"),
+            (DueOn, NOON, "DueOn must be a date without a time"),
+            (DueOn, "2024-05-01", "DueOn must be a date without a time"),
+            (PlacedAt, date(2024, 5, 1), "PlacedAt must be a datetime"),
+            (
+                PlacedAt,
+                datetime(2024, 5, 1),  # noqa: DTZ001 - that is the point
+                "PlacedAt must have a time zone: a naive datetime names no instant",
+            ),
+            (
+                PlacedAt,
+                datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))),
+                "PlacedAt is out of range in UTC",
+            ),
+        ],
+    )
+    def test_everything_else_is_refused(self, cls: type[ScalarValue[Any]], bad: object, message: str) -> None:
+        with pytest.raises(InvalidValueError) as caught:
+            cls(bad)
+        assert str(caught.value) == message
+
+    def test_a_subclass_of_str_becomes_an_exact_str(self) -> None:
+        value = Slug(Colour.RED).value
+        assert type(value) is str
+        assert value == "red"
+
+    def test_an_instant_is_kept_in_utc(self) -> None:
+        kept = PlacedAt(datetime(2024, 5, 1, 14, tzinfo=timezone(timedelta(hours=2)))).value
+        assert kept == NOON
+        assert kept.tzinfo is UTC
+
+    def test_a_class_must_name_its_plain_type(self) -> None:
+        bare = type("Bare", (ScalarValue,), {})
+        with pytest.raises(DefinitionError, match=r"Bare must name its plain type: class Bare\(ScalarValue\[str\]\)"):
+            bare("x")
+
+    def test_a_plain_type_is_one_of_a_few(self) -> None:
+        with pytest.raises(DefinitionError) as caught:
+            type("Items", (ScalarValue,), {"__orig_bases__": (GenericAlias(ScalarValue, (list,)),)})
+
+        assert str(caught.value) == (
+            "Items: ScalarValue holds one of str, int, float, bool, Decimal, UUID, datetime, date, not list"
+        )
