@@ -9,6 +9,7 @@ from cleanarch_kit.application.cache import Cache
 from cleanarch_kit.application.cache_store import CacheStatistics
 from cleanarch_kit.application.cached import CachedFunction, CachedMethod, cached
 from cleanarch_kit.application.context import MessageContext, current_context, message_context
+from cleanarch_kit.application.cursor import CursorCodec
 from cleanarch_kit.application.envelope import Envelope
 from cleanarch_kit.application.event_delivery import (
     CollectErrors,
@@ -29,6 +30,7 @@ from cleanarch_kit.application.middleware.protocol import (
     Placement,
     ScopedMiddleware,
 )
+from cleanarch_kit.application.pagination import CursorPage, CursorRequest, Page, PageRequest, Slice
 from cleanarch_kit.application.ports.cache import CacheBackend, CacheEntry
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.event_sink import EventSink
@@ -44,9 +46,12 @@ from cleanarch_kit.application.ports.outbox import (
     PendingEvent,
 )
 from cleanarch_kit.application.ports.password_hasher import PasswordHasher
+from cleanarch_kit.application.ports.repository import Identified, Repository, SearchableRepository
+from cleanarch_kit.application.ports.unit_of_work import CommitCallback, UnitOfWork, current_unit_of_work
 from cleanarch_kit.application.relay import Relay, RelayReport
 from cleanarch_kit.application.scope import Resolve, Scope, provide
 from cleanarch_kit.application.serialization import Codec, codec
+from cleanarch_kit.application.sorting import SortFields
 from cleanarch_kit.application.upcasting import EventFields, Upcaster, upcasts
 from cleanarch_kit.application.wake_up import Signal, WakeUp
 
@@ -63,7 +68,11 @@ __all__ = [
     "CollectErrors",
     "Command",
     "CommandBus",
+    "CommitCallback",
     "Concurrent",
+    "CursorCodec",
+    "CursorPage",
+    "CursorRequest",
     "DeliveryPolicy",
     "Envelope",
     "EventFields",
@@ -72,6 +81,7 @@ __all__ = [
     "EventSink",
     "FailFast",
     "FailedEntry",
+    "Identified",
     "Inbox",
     "LogAndContinue",
     "Message",
@@ -84,6 +94,8 @@ __all__ = [
     "OutboxEntry",
     "OutboxStats",
     "OutboxWriter",
+    "Page",
+    "PageRequest",
     "PasswordHasher",
     "PendingEvent",
     "Placement",
@@ -91,17 +103,23 @@ __all__ = [
     "QueryBus",
     "Relay",
     "RelayReport",
+    "Repository",
     "Resolve",
     "Scope",
     "ScopedMiddleware",
+    "SearchableRepository",
     "Signal",
+    "Slice",
+    "SortFields",
     "StreamQuery",
     "Subscriber",
+    "UnitOfWork",
     "Upcaster",
     "WakeUp",
     "cached",
     "codec",
     "current_context",
+    "current_unit_of_work",
     "full_jitter",
     "handles",
     "in_thread",

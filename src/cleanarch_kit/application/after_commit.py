@@ -93,7 +93,7 @@ def _log(error: BaseException, events: Sequence[DomainEvent]) -> None:
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    parts: tuple[BaseException, ...] = getattr(error, "exceptions", ()) if isinstance(error, BaseExceptionGroup) else ()
+    parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())  # of an exception group
     for part in parts:
         yield from _leaves(part)
     if not parts:

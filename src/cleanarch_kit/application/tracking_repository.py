@@ -3,6 +3,7 @@
 from abc import ABC
 from typing import Generic, TypeVar
 
+from cleanarch_kit.application.cursor import CursorCodec
 from cleanarch_kit.application.ports.repository import Identified, SearchableRepository
 from cleanarch_kit.application.tracking import DataMapper, Status
 from cleanarch_kit.application.unit_of_work import TrackingUnitOfWork
@@ -31,7 +32,14 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
     Args:
         unit_of_work: what tracks the entities; it must be open when the repository is used, not when it is made.
         mapper: what stores the entities.
+
+    Attributes:
+        unit_of_work: as given.
+        entities: the tracked entities.
+        cursors: writes and reads the cursors of `scroll`; set one with a key to have them signed.
     """
+
+    cursors: CursorCodec = CursorCodec()
 
     def __init__(self, unit_of_work: TrackingUnitOfWork[ConnectionT], mapper: DataMapper[EntityT, ConnectionT]) -> None:
         self.unit_of_work = unit_of_work

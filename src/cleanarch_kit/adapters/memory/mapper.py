@@ -1,0 +1,133 @@
+"""Entities in an `InMemoryStore`."""
+
+import asyncio
+from collections.abc import Hashable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Generic, TypeVar, cast
+
+from cleanarch_kit.adapters.memory.state import State, capture, field_states, rebuild, restore, with_fields
+from cleanarch_kit.adapters.memory.store import Row, unique_key
+from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
+from cleanarch_kit.application.ports.repository import Identified
+from cleanarch_kit.application.tracking import DataMapper, Tracked
+from cleanarch_kit.errors import DuplicateError
+
+__all__ = ["InMemoryMapper"]
+
+EntityT = TypeVar("EntityT", bound=Identified)
+
+
+class InMemoryMapper(DataMapper[EntityT, InMemoryTransaction], Generic[EntityT]):
+    """Stores the state of entities, and keeps identities and unique keys unique.
+
+    Args:
+        entity_type: type of the entities; those of a subclass are stored with them.
+    """
+
+    def __init__(self, entity_type: type[EntityT]) -> None:
+        self.entity_type = entity_type
+        self.versioned = "version" in _field_names(entity_type)
+
+    def snapshot(self, entity: EntityT) -> object:
+        """Its state. See `DataMapper.snapshot`."""
+        return capture(entity)
+
+    def load(self, snapshot: object) -> EntityT:
+        """A new object. See `DataMapper.load`."""
+        entity: EntityT = rebuild(snapshot)
+        return entity
+
+    def restore(self, entity: EntityT, snapshot: object) -> None:
+        """Give an object the state of a snapshot. See `DataMapper.restore`."""
+        restore(entity, cast("State", snapshot))
+
+    async def fetch(
+        self, connection: InMemoryTransaction, identity: object, *, for_update: bool, skip_locked: bool
+    ) -> object | None:
+        """Read one entity. See `DataMapper.fetch`."""
+        await asyncio.sleep(0)
+        row: Row | None = connection.read(self.entity_type, identity)
+        if row is not None and for_update:
+            if skip_locked and connection.locked_elsewhere(self.entity_type, identity):
+                return None
+            await connection.lock(self.entity_type, identity)
+            row = connection.read(self.entity_type, identity)
+        return None if row is None else row.state
+
+    async def insert(self, connection: InMemoryTransaction, added: Sequence[Tracked[EntityT]]) -> None:
+        """Write new entities. See `DataMapper.insert`."""
+        await asyncio.sleep(0)
+        for tracked in added:
+            identity = tracked.entity.id
+            await connection.lock(self.entity_type, identity)
+            if connection.read(self.entity_type, identity) is not None:
+                raise DuplicateError("primary_key")
+            await self._write(connection, identity, None, Row(cast("State", tracked.current)))
+
+    async def update(self, connection: InMemoryTransaction, changed: Sequence[Tracked[EntityT]]) -> None:
+        """Write the fields that changed. See `DataMapper.update`."""
+        await asyncio.sleep(0)
+        for tracked in changed:
+            stored = await self._guarded(connection, tracked)
+            if stored is None:
+                raise self.stale(tracked)
+            before = {} if tracked.snapshot is None else field_states(cast("State", tracked.snapshot))
+            after = field_states(cast("State", tracked.current))
+            changes = {name: part for name, part in after.items() if name not in before or before[name] != part}
+            await self._write(connection, tracked.entity.id, stored, Row(with_fields(stored.state, changes)))
+
+    async def delete(self, connection: InMemoryTransaction, removed: Sequence[Tracked[EntityT]]) -> None:
+        """Delete entities. See `DataMapper.delete`."""
+        await asyncio.sleep(0)
+        for tracked in removed:
+            stored = await self._guarded(connection, tracked)
+            if stored is not None:
+                await self._write(connection, tracked.entity.id, stored, None)
+            elif tracked.version is not None:
+                raise self.stale(tracked)
+
+    async def delete_by_id(self, connection: InMemoryTransaction, identity: object) -> bool:
+        """Delete one entity. See `DataMapper.delete_by_id`."""
+        await asyncio.sleep(0)
+        if connection.read(self.entity_type, identity) is None:
+            return False
+        await connection.lock(self.entity_type, identity)
+        stored: Row | None = connection.read(self.entity_type, identity)
+        if stored is not None:
+            await self._write(connection, identity, stored, None)
+        return stored is not None
+
+    async def _guarded(self, connection: InMemoryTransaction, tracked: Tracked[EntityT]) -> Row | None:
+        """The locked row, or None if the store has none of the version that is tracked."""
+        identity = tracked.entity.id
+        await connection.lock(self.entity_type, identity)
+        row: Row | None = connection.read(self.entity_type, identity)
+        if row is not None and tracked.version is not None and row.view.version != tracked.version:
+            return None
+        return row
+
+    async def _write(self, connection: InMemoryTransaction, identity: object, old: Row | None, new: Row | None) -> None:
+        for constraint, key_of in connection.store.unique_keys(self.entity_type).items():
+            index = (self.entity_type, constraint)
+            before = None if old is None else unique_key(key_of, old)
+            after = None if new is None else unique_key(key_of, new)
+            if before == after:
+                continue
+            if after is not None:
+                await self._claim(connection, index, after)
+                connection.put(index, after, identity)
+            if before is not None:
+                await connection.lock(index, before)
+                connection.put(index, before, None)
+        connection.put(self.entity_type, identity, new)
+
+    async def _claim(self, connection: InMemoryTransaction, index: tuple[type, str], key: Hashable) -> None:
+        await connection.lock(index, key)
+        if connection.read(index, key) is not None:
+            raise DuplicateError(index[1])
+
+
+def _field_names(entity_type: type) -> set[str]:
+    if is_dataclass(entity_type):
+        return {field.name for field in fields(entity_type)}
+    return {name for owner in entity_type.__mro__ for name in getattr(owner, "__annotations__", ())}

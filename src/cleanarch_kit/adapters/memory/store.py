@@ -1,0 +1,77 @@
+"""Tables that live as long as the object that holds them."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+from cleanarch_kit.adapters.memory.locks import LockTable
+from cleanarch_kit.adapters.memory.state import State, rebuild
+from cleanarch_kit.errors import DuplicateError
+
+__all__ = ["InMemoryStore", "Row", "UniqueKeys"]
+
+EntityT = TypeVar("EntityT")
+
+UniqueKeys: TypeAlias = Mapping[str, Callable[[EntityT], object]]
+"""The unique constraints of a type: the name of each, and what must be unique; None in it is never a duplicate."""
+
+
+class Row:
+    """A stored entity.
+
+    Attributes:
+        state: its state, which nobody else holds.
+    """
+
+    __slots__ = ("_view", "state")
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._view: Any = None
+
+    @property
+    def view(self) -> Any:  # noqa: ANN401 - an entity of any type
+        """An entity of this state, to be looked at and never handed out."""
+        if self._view is None:
+            self._view = rebuild(self.state)
+        return self._view
+
+
+class InMemoryStore:
+    """What is committed. Several units of work share one, within one event loop; it is forgotten with the process.
+
+    Attributes:
+        tables: rows by type and identity, and the identities by unique key.
+        locks: what transactions hold until they end.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[Hashable, dict[Hashable, Any]] = {}
+        self.locks = LockTable()
+        self._unique: dict[type, dict[str, Callable[[Any], object]]] = {}
+
+    def unique_keys(self, entity_type: type) -> Mapping[str, Callable[[Any], object]]:
+        """The unique constraints of a type, of all its repositories together."""
+        return self._unique.get(entity_type, {})
+
+    def declare(self, entity_type: type, unique: UniqueKeys[Any]) -> None:
+        """Keep unique constraints of a type from now on.
+
+        Raises:
+            DuplicateError: what is stored breaks one.
+        """
+        known = self._unique.setdefault(entity_type, {})
+        for constraint in unique.keys() - known.keys():
+            index: dict[Hashable, object] = {}
+            for identity, row in self.tables.get(entity_type, {}).items():
+                key = unique_key(unique[constraint], row)
+                if key is not None and index.setdefault(key, identity) != identity:
+                    raise DuplicateError(constraint)
+            self.tables[entity_type, constraint] = index
+            known[constraint] = unique[constraint]
+
+
+def unique_key(key_of: Callable[[Any], object], row: Row) -> Hashable | None:
+    """The key of a row, or None where it has none."""
+    key = key_of(row.view)
+    missing = key is None or (isinstance(key, tuple) and None in key)
+    return None if missing else key
