@@ -3,7 +3,19 @@
 from cleanarch_kit.adapters.sqlalchemy import _installed as _installed
 from cleanarch_kit.adapters.sqlalchemy.engine import create_async_engine, session_factory
 from cleanarch_kit.adapters.sqlalchemy.outbox import SqlAlchemyOutbox
+from cleanarch_kit.adapters.sqlalchemy.repository import SqlAlchemyRepository
 from cleanarch_kit.adapters.sqlalchemy.tables import add_kit_tables
-from cleanarch_kit.adapters.sqlalchemy.types import UtcDateTime
+from cleanarch_kit.adapters.sqlalchemy.types import ScalarType, UtcDateTime, scalar_types
+from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 
-__all__ = ["SqlAlchemyOutbox", "UtcDateTime", "add_kit_tables", "create_async_engine", "session_factory"]
+__all__ = [
+    "ScalarType",
+    "SqlAlchemyOutbox",
+    "SqlAlchemyRepository",
+    "SqlAlchemyUnitOfWork",
+    "UtcDateTime",
+    "add_kit_tables",
+    "create_async_engine",
+    "scalar_types",
+    "session_factory",
+]

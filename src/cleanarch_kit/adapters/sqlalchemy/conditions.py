@@ -30,7 +30,7 @@ from cleanarch_kit.domain.criteria import (
 from cleanarch_kit.domain.evaluation import plain_value
 from cleanarch_kit.domain.value_object import ScalarValue
 
-__all__ = ["Condition", "compile_condition", "find_column"]
+__all__ = ["Condition", "bindable", "compile_condition", "find_column", "find_node"]
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
     "==": operator.eq,
@@ -157,7 +157,7 @@ class _Compiler:
             )
         slot = self._next_slot()
         if not isinstance(left, Composite):
-            bound = self._bound(f"p{slot}", slot, left.column, partial(_bindable, node=left))
+            bound = self._bound(f"p{slot}", slot, left.column, partial(bindable, node=left))
             return _OPERATORS[node.operator](left.column, bound)
         bounds = [
             self._bound(f"p{slot}_{position}", slot, leaf.column, partial(_part, path=path, node=leaf))
@@ -249,7 +249,7 @@ def _all_equal(node: Composite, others: Sequence[sa.ColumnElement[Any]]) -> sa.C
     return sa.case((_present(node), equal)) if node.optional and len(required) < len(pairs) else equal
 
 
-def _bindable(value: object, node: Leaf | Wrapped) -> object:
+def bindable(value: object, node: FieldNode) -> object:
     """What is bound for a value that is compared with a column."""
     if isinstance(node, Leaf) and node.hint is not None:
         if issubclass(node.hint, Enum):
@@ -260,7 +260,7 @@ def _bindable(value: object, node: Leaf | Wrapped) -> object:
 
 
 def _all_bindable(values: tuple[object, ...], node: Leaf | Wrapped) -> list[object]:
-    return [_bindable(value, node) for value in values]
+    return [bindable(value, node) for value in values]
 
 
 def _part(value: object, path: tuple[str, ...], node: Leaf | Wrapped) -> object:
@@ -268,7 +268,7 @@ def _part(value: object, path: tuple[str, ...], node: Leaf | Wrapped) -> object:
         if value is None:
             return None
         value = getattr(value, name)
-    return None if value is None else _bindable(value, node)
+    return None if value is None else bindable(value, node)
 
 
 def _contains_pattern(text: str) -> str:

@@ -6,7 +6,6 @@ rollback around it, and two writers may both read the old value. Here every tran
 
 import asyncio
 import sqlite3
-from pathlib import Path
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from sqlalchemy.engine.interfaces import AdaptedConnection, DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-__all__ = ["READ_ONLY", "database_key", "is_in_memory", "is_prepared", "prepare_sqlite"]
+__all__ = ["READ_ONLY", "is_in_memory", "is_prepared", "prepare_sqlite"]
 
 READ_ONLY = "cleanarch_read_only"
 """Execution option of a connection whose transactions are to be read-only."""
@@ -26,13 +25,6 @@ _WAL_ATTEMPTS = 100
 def is_in_memory(url: sa.URL) -> bool:
     """Tell whether the URL names a database that lives and dies with its one connection."""
     return url.database in {None, "", ":memory:"}
-
-
-def database_key(engine: sa.Engine) -> str:
-    """Name the database behind an engine: the same for two engines on one file."""
-    if is_in_memory(engine.url):
-        return f":memory:{id(engine)}"
-    return str(Path(str(engine.url.database)).resolve())
 
 
 def prepare_sqlite(engine: sa.Engine) -> None:

@@ -119,6 +119,6 @@ def scalar_types(*value_types: type[ScalarValue[Any]]) -> dict[Any, TypeEngine[A
 def value_type(column: sa.Column[Any]) -> TypeEngine[Any]:
     """The type by which a repository sends and receives a column's values: moments are always aware and in UTC."""
     declared = column.type
-    if isinstance(declared, sa.DateTime):
+    if isinstance(declared, sa.DateTime):  # UtcDateTime is none: it decorates one
         return UtcDateTime(timezone=declared.timezone)
     return declared

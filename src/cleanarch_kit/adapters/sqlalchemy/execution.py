@@ -1,0 +1,59 @@
+"""Running statements so that what the driver raises comes out as an error of ours."""
+
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from cleanarch_kit.adapters.sqlalchemy.driver_errors import translate
+
+__all__ = ["run", "translated"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def run(
+    session: AsyncSession,
+    metadata: sa.MetaData | None,
+    work: Callable[Concatenate[Session, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Run statements, written as if for a synchronous session, in the transaction of an asynchronous one.
+
+    Args:
+        session: the session.
+        metadata: where to look up constraints that the driver does not name.
+        work: is given the synchronous session and the other arguments.
+        args: positional arguments of ``work``.
+        kwargs: keyword arguments of ``work``.
+
+    Raises:
+        StorageError: the store refused or failed.
+    """
+    try:
+        return await session.run_sync(work, *args, **kwargs)
+    except Exception as error:
+        problem = translate(error, metadata)
+        if problem is None:
+            raise
+    # Raised here and not above, so that not even __context__ leads to what the driver said.
+    raise problem
+
+
+async def translated(awaitable: Awaitable[T], metadata: sa.MetaData | None = None) -> T:
+    """Await something of SQLAlchemy's; what it raises comes out as an error of ours.
+
+    Raises:
+        StorageError: the store refused or failed.
+    """
+    try:
+        return await awaitable
+    except Exception as error:
+        problem = translate(error, metadata)
+        if problem is None:
+            raise
+    raise problem

@@ -1,0 +1,128 @@
+"""The statements of searches by criteria: built once per shape, whatever values are searched for."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from cleanarch_kit.adapters.sqlalchemy.conditions import Condition, bindable, compile_condition, find_column, find_node
+from cleanarch_kit.adapters.sqlalchemy.mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.orderings import behind, order_columns, order_terms, reverse
+from cleanarch_kit.adapters.sqlalchemy.statements import Parameters, selected_columns
+from cleanarch_kit.domain.criteria import Node, OrderKey, parametrise
+
+__all__ = ["Searches"]
+
+_SHAPES = 512
+"""How many shapes are kept; a program has about as many as it has lambdas."""
+
+_Built = tuple[sa.Select[Any], Condition | None]
+
+
+class Searches:
+    """Builds and keeps the searches of one entity on one database.
+
+    Every method gives a statement and its parameters.
+    """
+
+    def __init__(self, mapping: EntityMapping[Any], dialect: str) -> None:
+        self._mapping = mapping
+        self._dialect = dialect
+        self._rows = sa.select(*selected_columns(mapping))
+        self._count = sa.select(sa.func.count()).select_from(mapping.table)
+        self._one = sa.select(sa.literal_column("1", sa.Integer())).select_from(mapping.table).limit(1)
+        self._kept: dict[Hashable, _Built] = {}
+
+    def rows(
+        self,
+        where: Node | None,
+        order: tuple[OrderKey, ...],
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        for_update: bool = False,
+        skip_locked: bool = False,
+    ) -> tuple[sa.Select[Any], Parameters]:
+        """The rows that meet a criterion, in an order."""
+
+        def build(statement: sa.Select[Any]) -> sa.Select[Any]:
+            statement = statement.order_by(*self._terms(order))
+            if limit is not None:
+                statement = statement.limit(sa.bindparam("_limit", type_=sa.Integer()))
+            if offset:
+                statement = statement.offset(sa.bindparam("_offset", type_=sa.Integer()))
+            return statement.with_for_update(skip_locked=skip_locked) if for_update else statement
+
+        shape = ("rows", order, limit is None, not offset, for_update, skip_locked)
+        statement, parameters = self._search(self._rows, where, shape, build)
+        if limit is not None:
+            parameters["_limit"] = limit
+        if offset:
+            parameters["_offset"] = offset
+        return statement, parameters
+
+    def count(self, where: Node | None) -> tuple[sa.Select[Any], Parameters]:
+        """How many rows meet a criterion."""
+        return self._search(self._count, where, "count", _as_it_is)
+
+    def exists(self, where: Node | None) -> tuple[sa.Select[Any], Parameters]:
+        """One row if any meets a criterion, else none."""
+        return self._search(self._one, where, "exists", _as_it_is)
+
+    def page(
+        self,
+        where: Node | None,
+        order: tuple[OrderKey, ...],
+        *,
+        size: int,
+        place: Sequence[object] | None,
+        backwards: bool,
+    ) -> tuple[sa.Select[Any], Parameters]:
+        """As many rows as asked for behind a place in an order, or in front of it, read backwards."""
+        nulls = None if place is None else tuple(value is None for value in place)
+
+        def build(statement: sa.Select[Any]) -> sa.Select[Any]:
+            columns = order_columns(order, self._mapping)
+            columns = reverse(columns) if backwards else columns
+            if nulls is not None:
+                statement = statement.where(behind(columns, nulls, self._dialect))
+            statement = statement.order_by(*order_terms(columns, self._dialect))
+            return statement.limit(sa.bindparam("_limit", type_=sa.Integer()))
+
+        statement, parameters = self._search(self._rows, where, ("page", order, nulls, backwards), build)
+        parameters["_limit"] = size
+        for at, value in enumerate(place or ()):
+            if value is not None:
+                parameters[f"_k{at}"] = bindable(value, find_node(order[at].field, self._mapping))
+        return statement, parameters
+
+    def positions(self, order: tuple[OrderKey, ...]) -> tuple[int, ...]:
+        """Where the keys of an order stand in a row."""
+        at = {id(column): position for position, column in enumerate(self._mapping.columns)}
+        return tuple(at[id(find_column(key.field, self._mapping))] for key in order)
+
+    def _terms(self, order: tuple[OrderKey, ...]) -> list[sa.ColumnElement[Any]]:
+        return order_terms(order_columns(order, self._mapping), self._dialect)
+
+    def _search(
+        self,
+        base: sa.Select[Any],
+        where: Node | None,
+        kind: Hashable,
+        build: Callable[[sa.Select[Any]], sa.Select[Any]],
+    ) -> tuple[sa.Select[Any], Parameters]:
+        shape, values = (None, ()) if where is None else parametrise(where)
+        key = (kind, shape)
+        kept = self._kept.get(key)
+        if kept is None:
+            condition = None if where is None else compile_condition(where, self._mapping, self._dialect)
+            kept = build(base if condition is None else base.where(condition.clause)), condition
+            if len(self._kept) >= _SHAPES:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = kept
+        statement, condition = kept
+        return statement, {} if condition is None else condition.bind(values)
+
+
+def _as_it_is(statement: sa.Select[Any]) -> sa.Select[Any]:
+    return statement
