@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from cleanarch_kit.application.pagination import CursorPage, CursorRequest
-from cleanarch_kit.domain._fields import fields_of
+from cleanarch_kit.domain.field_types import fields_of
 from cleanarch_kit.domain.criteria import Field, Ordering, OrderKey
 from cleanarch_kit.domain.tracing import trace_ordering
 from cleanarch_kit.domain.value_object import ScalarValue

@@ -5,7 +5,7 @@ To a type checker they are what they stand for; at run time they note what is as
 
 from typing import Any, NoReturn, cast
 
-from cleanarch_kit.domain._fields import fields_of, is_composite, unknown_field
+from cleanarch_kit.domain.field_types import fields_of, is_composite, unknown_field
 from cleanarch_kit.domain._operands import operand
 from cleanarch_kit.domain.criteria import (
     And,
