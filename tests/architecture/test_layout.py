@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src" / "cleanarch_kit"
 TESTS = ROOT / "tests"
@@ -15,13 +13,20 @@ def needs_a_test(path: Path) -> bool:
     return not any(part.startswith("_") for part in parts) and parts[:2] != ("testing", "contracts")
 
 
-MODULES = [path for path in sorted(SRC.rglob("*.py")) if needs_a_test(path)]
+def test_every_module_has_a_test_where_one_looks_for_it() -> None:
+    modules = [path.relative_to(SRC) for path in sorted(SRC.rglob("*.py")) if needs_a_test(path)]
+    assert [str(path) for path in modules if not (TESTS / path.with_name(f"test_{path.name}")).is_file()] == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SRC)))
-def test_every_module_has_a_test_where_one_looks_for_it(path: Path) -> None:
-    mirrored = TESTS / path.relative_to(SRC).with_name(f"test_{path.name}")
-    assert mirrored.is_file()
+def test_every_test_lies_where_what_it_tests_lies() -> None:
+    """The other way round, so that a module that moves or goes takes its test with it."""
+    mirrored = {"adapters", "application", "domain", "testing"}
+    tests = [path.relative_to(TESTS) for path in sorted(TESTS.rglob("test_*.py"))]
+    homes = [path for path in tests if path.parts[0] in mirrored]
+    missing = [path for path in homes if not (SRC / path.with_name(path.name.removeprefix("test_"))).is_file()]
+    assert [
+        str(path) for path in missing if not (SRC / path.parent / f"_{path.name.removeprefix('test_')}").is_file()
+    ] == []
 
 
 def test_test_folders_are_no_packages() -> None:

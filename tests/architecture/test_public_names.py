@@ -76,3 +76,10 @@ def test_a_facade_exports_what_lies_in_its_own_ring(name: str) -> None:
 def test_a_name_has_one_path() -> None:
     paths = Counter(public for name in FACADES for public in exported(importlib.import_module(name)))
     assert [public for public, count in paths.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", [name for name in FACADES if name in PACKAGES])
+def test_no_exported_name_hides_a_module_of_its_ring(name: str) -> None:
+    """``import ring.noun`` would otherwise give the class or function, and documentation tools go round in circles."""
+    module = importlib.import_module(name)
+    assert {public for public in exported(module) if f"{name}.{public}" in MODULES} == set()

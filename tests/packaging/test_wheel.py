@@ -115,7 +115,8 @@ def test_the_changelog_speaks_of_this_version() -> None:
 
 def test_the_quickstart_runs_without_any_extra(bare: Environment) -> None:
     done = bare.run(str(ROOT / "tests" / "acceptance" / "quickstart.py"))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 @pytest.mark.parametrize("extra", sorted(ADAPTERS))
@@ -135,4 +136,5 @@ def test_every_extra_is_tried() -> None:
 def test_an_extra_alone_is_enough(wheel: Path, tmp_path: Path, extra: str) -> None:
     environment = install(wheel, tmp_path, extra)
     done = environment.run("-c", f"import {', '.join(IMPORTS[extra])}")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
