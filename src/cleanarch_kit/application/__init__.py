@@ -12,17 +12,16 @@ from cleanarch_kit.application.context import MessageContext, current_context, m
 from cleanarch_kit.application.cursor import CursorCodec
 from cleanarch_kit.application.envelope import Envelope
 from cleanarch_kit.application.event_delivery import (
-    CollectErrors,
     Concurrent,
     DeliveryPolicy,
     FailFast,
     LogAndContinue,
-    Subscriber,
 )
 from cleanarch_kit.application.event_registry import EventRegistry
 from cleanarch_kit.application.handlers import handles, on
 from cleanarch_kit.application.in_thread import in_thread
 from cleanarch_kit.application.messages import Command, Message, Query, StreamQuery
+from cleanarch_kit.application.middleware.only import only
 from cleanarch_kit.application.middleware.protocol import (
     Middleware,
     MiddlewareFactory,
@@ -65,7 +64,6 @@ __all__ = [
     "CachedMethod",
     "Claim",
     "Codec",
-    "CollectErrors",
     "Command",
     "CommandBus",
     "CommitCallback",
@@ -112,7 +110,6 @@ __all__ = [
     "Slice",
     "SortFields",
     "StreamQuery",
-    "Subscriber",
     "UnitOfWork",
     "Upcaster",
     "WakeUp",
@@ -125,6 +122,7 @@ __all__ = [
     "in_thread",
     "message_context",
     "on",
+    "only",
     "provide",
     "upcasts",
 ]

@@ -4,33 +4,30 @@ Everything is decided when the bus is built. What remains for a message is one l
 its pipeline is made of.
 """
 
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Concatenate, TypeVar
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from contextlib import nullcontext
+from types import ModuleType
+from typing import Any, Concatenate, TypeAlias, TypeVar
 
 from cleanarch_kit.application.discovery import Handler, discover
 from cleanarch_kit.application.explanation import explained
 from cleanarch_kit.application.handlers import MessageMark
-from cleanarch_kit.application.invocation import Run, Views
-from cleanarch_kit.application.messages import Message, Query
+from cleanarch_kit.application.invocation import Views
+from cleanarch_kit.application.messages import Message, Query, StreamQuery
 from cleanarch_kit.application.middleware.protocol import Middleware, MiddlewareFactory, ScopedMiddleware
 from cleanarch_kit.application.pipeline import Pipeline, compile_pipeline
 from cleanarch_kit.application.ports.message_bus import CommandBus, QueryBus
 from cleanarch_kit.application.scope import Resolve, Scope
-from cleanarch_kit.application.verification import unresolvable
+from cleanarch_kit.application.verification import overlooked, unresolvable
 from cleanarch_kit.errors import DuplicateHandlerError, HandlerNotFoundError
 
 __all__ = ["MessageBus"]
 
 ResultT = TypeVar("ResultT")
-FoundT = TypeVar("FoundT")
 MessageT = TypeVar("MessageT", bound=Message[object])
 
-
-class _Table(dict[type[object], FoundT]):
-    """By message class; a class that is not there is an error that says so."""
-
-    def __missing__(self, message_type: type[object]) -> FoundT:
-        raise HandlerNotFoundError(f"{message_type.__module__}.{message_type.__qualname__}")
+_Execute: TypeAlias = Callable[[Any], Coroutine[object, None, ResultT]]
+_Stream: TypeAlias = Callable[[Any], AsyncGenerator[ResultT]]
 
 
 class MessageBus:
@@ -42,20 +39,23 @@ class MessageBus:
         await bus.verify()
         user_id = await bus.execute(CreateUser(email))
 
+    A handler may ask for a `MessageBus`, a `CommandBus` or a `QueryBus`. It gets this bus within the running scope, so
+    that what it sends joins the unit of work of the message that it handles.
+
     Args:
         handlers: functions, classes and instances marked with ``@handles``, and modules to look for them in. A class is
             constructed for each message.
         middleware: what runs around every message, outside the scope, outermost first.
         scoped_middleware: what runs inside the scope, after it opened and before the handler, outermost first.
         scope: opened for each message whose handler, or whose scoped middleware, needs it.
-        query_scope: opened for queries instead of `scope`, typically with a read-only unit of work.
+        query_scope: opened for queries and stream queries instead, typically with a read-only unit of work.
 
     Raises:
         DuplicateHandlerError: two handlers of one message; the text names all there are.
         DefinitionError: a handler or a middleware cannot be used as one.
     """
 
-    __slots__ = ("_pipelines", "_runs")
+    __slots__ = ("_compile", "_pipelines", "_runs")
 
     def __init__(
         self,
@@ -67,12 +67,18 @@ class MessageBus:
         query_scope: Scope | None = None,
     ) -> None:
         outer, inner = tuple(middleware), tuple(scoped_middleware)
+
+        def compiled(handler: Handler, views: Views) -> Pipeline:
+            asks = not {Query, StreamQuery}.isdisjoint(handler.subject.__mro__)
+            return compile_pipeline(handler, outer, inner, (query_scope if asks else None) or scope, views)
+
+        self._fill(compiled, _distinct(discover(handlers, MessageMark)))
+
+    def _fill(self, compile_: Callable[[Handler, Views], Pipeline], handlers: Iterable[Handler]) -> None:
         views: Views = {MessageBus: self.bound, CommandBus: self.bound, QueryBus: self.bound}
-        self._pipelines: _Table[Pipeline] = _Table()
-        for handler in _distinct(discover(handlers, MessageMark)):
-            opens = query_scope if query_scope and Query in handler.subject.__mro__ else scope
-            self._pipelines[handler.subject] = compile_pipeline(handler, outer, inner, opens, views)
-        self._runs: _Table[Run] = _Table({subject: pipeline.run for subject, pipeline in self._pipelines.items()})
+        self._compile = compile_
+        self._pipelines = {handler.subject: compile_(handler, views) for handler in handlers}
+        self._runs = {subject: pipeline.run for subject, pipeline in self._pipelines.items()}
 
     def execute(self, message: Message[ResultT], /) -> Coroutine[object, None, ResultT]:
         """Handle a message.
@@ -87,7 +93,23 @@ class MessageBus:
             HandlerNotFoundError: the bus has no handler for it. An exception of the handler arrives as it was raised,
                 with a note that says which handler that was.
         """
-        return self._runs[type(message)](message)
+        try:
+            run: _Execute[ResultT] = self._runs[type(message)]
+        except KeyError:
+            raise _not_found(type(message)) from None
+        return run(message)
+
+    def stream(self, query: StreamQuery[ResultT], /) -> AsyncGenerator[ResultT]:
+        """Handle a query answer by answer. See `QueryBus.stream`.
+
+        The handler and its scope run in a copy of the caller's context, which what happens between two items does not
+        see.
+        """
+        try:
+            run: _Stream[ResultT] = self._runs[type(query)]
+        except KeyError:
+            raise _not_found(type(query)) from None
+        return run(query)
 
     def call(
         self, handler: Callable[Concatenate[MessageT, ...], Coroutine[Any, Any, ResultT]], message: MessageT, /
@@ -96,12 +118,18 @@ class MessageBus:
 
         Nothing else differs, but that a reader and an editor find the handler at once.
 
+        Args:
+            handler: the function, or the bound method of the instance, that the bus was given.
+            message: what it handles.
+
         Raises:
-            HandlerNotFoundError: the bus was not given this handler.
+            HandlerNotFoundError: the bus was not given this handler for this message.
         """
-        if self._pipelines[type(message)].handler.source != handler:
-            raise HandlerNotFoundError(f"{type(message).__qualname__} by {handler!r}")
-        return self._runs[type(message)](message)
+        known = self._pipelines.get(type(message))
+        if known is None or known.handler.source != handler:
+            raise HandlerNotFoundError(f"{type(message).__qualname__} by {getattr(handler, '__qualname__', handler)}")
+        execute: _Execute[ResultT] = self.execute
+        return execute(message)
 
     def bound(self, resolve: Resolve, /) -> "MessageBus":
         """Return this bus within a scope that is open already.
@@ -109,7 +137,23 @@ class MessageBus:
         Its messages resolve what they need with `resolve` and open no scope, and so join the unit of work of whoever
         opened it. Nothing is compiled again. Middleware that needs a fresh scope, such as a retry, is left out.
         """
-        return _BoundBus(self._pipelines, self._runs, resolve)
+        return _BoundBus(self, self._pipelines, resolve)
+
+    def override(self, *handlers: object) -> "MessageBus":
+        """Return a bus in which these handlers stand in for those of the same messages; for tests.
+
+        Everything else is as it is here, and this bus stays as it is.
+
+        Raises:
+            HandlerNotFoundError: one of them handles a message that nobody handles here.
+            DefinitionError: as from the constructor.
+        """
+        pipelines = {handler.subject: handler for handler in _distinct(discover(handlers, MessageMark))}
+        for subject in pipelines.keys() - self._pipelines.keys():
+            raise _not_found(subject)
+        bus = object.__new__(MessageBus)
+        bus._fill(self._compile, (pipelines.get(s, pipeline.handler) for s, pipeline in self._pipelines.items()))
+        return bus
 
     def explain(self, message_type: type[object], /) -> str:
         """Return, as text to read, who handles a message and what it passes on its way.
@@ -117,33 +161,69 @@ class MessageBus:
         Raises:
             HandlerNotFoundError: nobody handles it.
         """
-        return explained(self._pipelines[message_type])
+        try:
+            return explained(self._pipelines[message_type])
+        except KeyError:
+            raise _not_found(message_type) from None
 
-    async def verify(self) -> None:
+    async def verify(self, *modules: ModuleType) -> None:
         """Find out whether every message can be handled, before the first one has to be.
 
         Each scope is entered once, and everything that any handler or middleware needs is resolved in it.
 
+        Args:
+            modules: where to look for messages that nobody handles, and for handlers that the bus was not given.
+
         Raises:
-            ExceptionGroup: everything that cannot be resolved, each with handler, file, line and fix.
+            ExceptionGroup: everything that is missing, duplicate or cannot be resolved, each with file, line and fix.
         """
-        problems = await unresolvable(self._pipelines.values())
+        await self._verify(modules, None)
+
+    async def _verify(self, modules: Iterable[ModuleType], joined: Scope | None) -> None:
+        problems = overlooked(self._pipelines, modules)
+        problems += await unresolvable(self._pipelines.values(), joined)
         if problems:
-            raise ExceptionGroup("the bus cannot handle every message", problems)
+            raise ExceptionGroup("the bus is not ready", problems)
 
 
 class _BoundBus(MessageBus):
     """A bus within an open scope; `MessageBus.bound` makes it."""
 
-    __slots__ = ("_resolve",)
+    __slots__ = ("_bus", "_resolve")
 
-    def __init__(self, pipelines: _Table[Pipeline], runs: _Table[Run], resolve: Resolve) -> None:
+    def __init__(self, bus: MessageBus, pipelines: dict[type[object], Pipeline], resolve: Resolve) -> None:
+        self._bus = bus
         self._pipelines = pipelines
-        self._runs = runs
         self._resolve = resolve
 
     def execute(self, message: Message[ResultT], /) -> Coroutine[object, None, ResultT]:
-        return self._pipelines[type(message)].join(self._resolve)(message)
+        try:
+            join = self._pipelines[type(message)].join
+        except KeyError:
+            raise _not_found(type(message)) from None
+        coroutine: Coroutine[object, None, ResultT] = join(message, self._resolve)
+        return coroutine
+
+    def stream(self, query: StreamQuery[ResultT], /) -> AsyncGenerator[ResultT]:
+        try:
+            join = self._pipelines[type(query)].join
+        except KeyError:
+            raise _not_found(type(query)) from None
+        items: AsyncGenerator[ResultT] = join(query, self._resolve)
+        return items
+
+    def bound(self, resolve: Resolve, /) -> MessageBus:
+        return self._bus.bound(resolve)
+
+    def override(self, *handlers: object) -> MessageBus:
+        return self._bus.override(*handlers).bound(self._resolve)
+
+    async def verify(self, *modules: ModuleType) -> None:
+        await self._verify(modules, lambda: nullcontext(self._resolve))
+
+
+def _not_found(message_type: type[object]) -> HandlerNotFoundError:
+    return HandlerNotFoundError(f"{message_type.__module__}.{message_type.__qualname__}")
 
 
 def _distinct(handlers: list[Handler]) -> list[Handler]:

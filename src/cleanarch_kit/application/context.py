@@ -12,7 +12,7 @@ from uuid import UUID
 
 from cleanarch_kit.domain.identity import uuid7
 
-__all__ = ["MessageContext", "current_context", "message_context"]
+__all__ = ["MessageContext", "current_context", "message_context", "set_current_context"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ _current: ContextVar[MessageContext | None] = ContextVar("cleanarch_kit.message_
 def current_context() -> MessageContext | None:
     """Return the context of the message that is being handled here, or None outside of any."""
     return _current.get()
+
+
+def set_current_context(context: MessageContext | None) -> None:
+    """Make `context` the current one in this task; whoever does so puts back what was there before."""
+    _current.set(context)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 from cleanarch_kit.application.dependencies import (
     Dependency,
@@ -15,7 +15,9 @@ from cleanarch_kit.application.dependencies import (
 from cleanarch_kit.application.handlers import EventMark, MessageMark, marks_of
 from cleanarch_kit.errors import DefinitionError
 
-__all__ = ["Handler", "discover", "handler_of"]
+__all__ = ["Handler", "discover", "handler_of", "handlers_in", "written_in"]
+
+_Mark: TypeAlias = type[MessageMark] | type[EventMark]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,10 @@ class Handler:
 
     Attributes:
         subject: the message or event class.
-        target: called with the message, and with its dependencies by keyword.
+        target: called with the message, and with its dependencies by keyword; where there is `construct`, with
+            what that gives and the message.
+        construct: the class whose constructor takes the dependencies, or None for a function or a ready instance.
         source: the function or method that carries the mark.
-        given: what was given to the bus for it: a function, a class or an instance.
         name: module and qualified name of the source.
         location: its ``file:line``.
         dependencies: what `target` needs.
@@ -34,8 +37,8 @@ class Handler:
 
     subject: type[object]
     target: Callable[..., Any]
+    construct: type[object] | None
     source: object
-    given: object
     name: str
     location: str
     dependencies: tuple[Dependency, ...]
@@ -46,8 +49,8 @@ class Handler:
         return f"while handling {self.subject.__qualname__} by {self.name} ({self.location})"
 
 
-def discover(given: Iterable[object], mark: type[MessageMark] | type[EventMark]) -> list[Handler]:
-    """Return the handlers in what was given, in order; one that is given twice counts once.
+def discover(given: Iterable[object], mark: _Mark) -> list[Handler]:
+    """Return the handlers in what was given, in order; what is given twice counts once.
 
     Args:
         given: marked functions, classes and instances with marked methods, and modules. Of a module count the functions
@@ -58,19 +61,22 @@ def discover(given: Iterable[object], mark: type[MessageMark] | type[EventMark])
         DefinitionError: something given is no handler of this kind, or a module holds none.
     """
     found: list[Handler] = []
-    seen: set[int] = set()
     for candidate in given:
-        members = list(_written_in(candidate)) if isinstance(candidate, ModuleType) else [candidate]
-        handlers = [handler for member in members for handler in _handlers_of(member, mark)]
+        handlers = handlers_in(candidate, mark)
         if not handlers:
             decorator = "@handles" if mark is MessageMark else "@on"
             raise DefinitionError(
                 f"{_name_of(candidate)} ({location_of(candidate)}) is no handler:"
                 f" mark a function or a method with {decorator}"
             )
-        found += [handler for handler in handlers if id(handler.given) not in seen]
-        seen.update(map(id, members))
+        found += [handler for handler in handlers if handler not in found]
     return found
+
+
+def handlers_in(candidate: object, mark: _Mark) -> list[Handler]:
+    """Return the handlers of a kind in a function, a class, an instance or a module; none is no error."""
+    members = written_in(candidate) if isinstance(candidate, ModuleType) else [candidate]
+    return [handler for member in members for handler in _handlers_of(member, mark)]
 
 
 def handler_of(function: Callable[..., Any], subject: type[object]) -> Handler:
@@ -81,10 +87,18 @@ def handler_of(function: Callable[..., Any], subject: type[object]) -> Handler:
     """
     name = _name_of(function)
     dependencies = keyword_dependencies(function, positional=1, owner=name)
-    return Handler(subject, function, function, function, name, location_of(function), dependencies)
+    return Handler(
+        subject=subject,
+        target=function,
+        construct=None,
+        source=function,
+        name=name,
+        location=location_of(function),
+        dependencies=dependencies,
+    )
 
 
-def _handlers_of(member: object, mark: type[MessageMark] | type[EventMark]) -> Iterator[Handler]:
+def _handlers_of(member: object, mark: _Mark) -> Iterator[Handler]:
     if isinstance(member, type):
         yield from _of_class(member, mark)
     elif callable(member) and marks_of(member):
@@ -96,10 +110,10 @@ def _handlers_of(member: object, mark: type[MessageMark] | type[EventMark]) -> I
             if keyword_dependencies(method, positional=1, owner=_name_of(function)):
                 raise _dependency_of_method(function)
             for subject in _subjects(function, mark):
-                yield Handler(subject, method, method, member, _name_of(function), location_of(function), ())
+                yield handler_of(method, subject)
 
 
-def _of_class(cls: type[object], mark: type[MessageMark] | type[EventMark]) -> Iterator[Handler]:
+def _of_class(cls: type[object], mark: _Mark) -> Iterator[Handler]:
     dependencies: tuple[Dependency, ...] | None = None
     for function in _marked_methods(cls):
         subjects = _subjects(function, mark)
@@ -109,16 +123,16 @@ def _of_class(cls: type[object], mark: type[MessageMark] | type[EventMark]) -> I
             dependencies = constructor_dependencies(cls, owner=f"{cls.__module__}.{cls.__qualname__}")
         if keyword_dependencies(function, positional=2, owner=_name_of(function)):
             raise _dependency_of_method(function)
-        target = _through_constructor(cls, function)
         for subject in subjects:
-            yield Handler(subject, target, function, cls, _name_of(function), location_of(function), dependencies)
-
-
-def _through_constructor(cls: Callable[..., object], function: Callable[..., Any]) -> Callable[..., Any]:
-    def target(message: object, **dependencies: object) -> Any:
-        return function(cls(**dependencies), message)
-
-    return target
+            yield Handler(
+                subject=subject,
+                target=function,
+                construct=cls,
+                source=function,
+                name=_name_of(function),
+                location=location_of(function),
+                dependencies=dependencies,
+            )
 
 
 def _marked_methods(cls: type[object]) -> Iterator[Any]:
@@ -129,7 +143,7 @@ def _marked_methods(cls: type[object]) -> Iterator[Any]:
             yield function
 
 
-def _subjects(function: object, mark: type[MessageMark] | type[EventMark]) -> list[type[object]]:
+def _subjects(function: object, mark: _Mark) -> list[type[object]]:
     return [
         found.message if isinstance(found, MessageMark) else found.event
         for found in marks_of(function)
@@ -137,7 +151,8 @@ def _subjects(function: object, mark: type[MessageMark] | type[EventMark]) -> li
     ]
 
 
-def _written_in(module: ModuleType) -> Iterator[object]:
+def written_in(module: ModuleType) -> Iterator[object]:
+    """Yield the classes and marked functions that are written in a module, or in one below it."""
     below = f"{module.__name__}."
     for member in vars(module).values():
         home = getattr(member, "__module__", None)

@@ -4,37 +4,26 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeAlias
 
 from cleanarch_kit.application.invocation import Run, noted
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.errors import DefinitionError
 
-__all__ = ["CollectErrors", "Concurrent", "DeliveryPolicy", "FailFast", "LogAndContinue", "Subscriber"]
+__all__ = ["Concurrent", "DeliveryPolicy", "FailFast", "LogAndContinue", "Subscriber"]
 
 _depth: ContextVar[int] = ContextVar("cleanarch_kit.event_depth", default=0)
 _logger = logging.getLogger("cleanarch_kit.events")
 
 
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """A handler, ready to be called with an event.
-
-    Attributes:
-        run: takes the event.
-        note: says which handler this is and where it is written.
-    """
-
-    run: Run
-    note: str
+Subscriber: TypeAlias = tuple[Run, str]
+"""A handler, ready to be called with an event, and the note that names it and the place where it is written."""
 
 
 class DeliveryPolicy(Protocol):
-    """Decides how one event reaches its subscribers.
+    """Decides how one event reaches its subscribers, where a publisher's own way is not wanted.
 
-    Cancellation and every other `BaseException` that is no `Exception` always passes through at once. So does a
-    `RecursionError`: events that cause each other for ever are to be seen, not collected.
+    Every policy lets cancellation, other exceptions that are no `Exception`, and `RecursionError` pass at once.
     """
 
     async def deliver(self, event: DomainEvent, subscribers: Sequence[Subscriber], /) -> list[Exception]:
@@ -46,35 +35,18 @@ class DeliveryPolicy(Protocol):
         ...
 
 
-class CollectErrors:
-    """One after the other, in the order of registration; every one runs, and all failures are raised together."""
-
-    async def deliver(self, event: DomainEvent, subscribers: Sequence[Subscriber], /) -> list[Exception]:
-        """Call every subscriber. See `DeliveryPolicy`."""
-        errors: list[Exception] = []
-        for subscriber in subscribers:
-            try:
-                await subscriber.run(event)
-            except RecursionError:
-                raise
-            except Exception as error:
-                noted(error, subscriber.note)
-                errors.append(error)
-        return errors
-
-
 class FailFast:
     """One after the other, in the order of registration, up to the first that fails."""
 
     async def deliver(self, event: DomainEvent, subscribers: Sequence[Subscriber], /) -> list[Exception]:
         """Call subscribers until one fails. See `DeliveryPolicy`."""
-        for subscriber in subscribers:
+        for run, note in subscribers:
             try:
-                await subscriber.run(event)
+                await run(event)
             except RecursionError:
                 raise
             except Exception as error:
-                noted(error, subscriber.note)
+                noted(error, note)
                 raise ExceptionGroup(f"{event.event_type} was not delivered to every handler", [error]) from None
         return []
 
@@ -101,8 +73,14 @@ class LogAndContinue:
 
     async def deliver(self, event: DomainEvent, subscribers: Sequence[Subscriber], /) -> list[Exception]:
         """Call every subscriber. See `DeliveryPolicy`."""
-        for error in await CollectErrors().deliver(event, subscribers):
-            self._report(error)
+        for run, note in subscribers:
+            try:
+                await run(event)
+            except RecursionError:
+                raise
+            except Exception as error:
+                noted(error, note)
+                self._report(error)
         return []
 
 
@@ -131,16 +109,16 @@ class Concurrent:
         slots = asyncio.Semaphore(self._limit or max(len(subscribers), 1))
         errors: dict[int, Exception] = {}
 
-        async def call(position: int, subscriber: Subscriber) -> None:
+        async def call(position: int, run: Run, note: str) -> None:
             _depth.set(depth)  # in the task's own context
             async with slots:
                 try:
-                    await subscriber.run(event)
+                    await run(event)
                 except Exception as error:
-                    noted(error, subscriber.note)
+                    noted(error, note)
                     errors[position] = error
 
         async with asyncio.TaskGroup() as group:
-            for position, subscriber in enumerate(subscribers):
-                group.create_task(call(position, subscriber))
+            for position, (run, note) in enumerate(subscribers):
+                group.create_task(call(position, run, note))
         return [errors[position] for position in sorted(errors)]

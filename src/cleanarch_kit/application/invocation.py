@@ -1,12 +1,26 @@
 """Invocation: the innermost part of a pipeline, which opens the scope, resolves and calls the handler.
 
-What can be decided when the bus is built is decided here, once, by choosing one of a few closures: a message whose
-handler needs nothing pays for nothing. Whichever is chosen is one frame in a traceback.
+Its function is written out for each handler when the bus is built, as a person would write it for this one alone:
+
+    async def run(message):
+        try:
+            async with scope() as resolve:
+                return await target(message, users=await resolve(key_0))
+        except Exception as error:
+            noted(error, note)
+            raise
+        raise swallowed(note)
+
+So a message pays for what its handler needs and for nothing else, and a traceback shows one line that can be read.
 """
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+import linecache
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from textwrap import indent
+from types import CodeType
 from typing import Any, TypeAlias
 
 from cleanarch_kit.application.dependencies import Dependency
@@ -16,13 +30,32 @@ from cleanarch_kit.errors import DefinitionError, DependencyError
 
 __all__ = ["Invocation", "Run", "ScopedStep", "Views", "compile_invocation", "noted"]
 
-Run: TypeAlias = Callable[[Any], Coroutine[object, None, Any]]
-"""A compiled way to the handler, for messages of one type."""
+Run: TypeAlias = Callable[[Any], Any]
+"""A compiled way to the handler, for messages of one type: gives a coroutine, or a stream's async generator."""
+
 Views: TypeAlias = Mapping[type[object], Callable[[Resolve], Any]]
 """Keys that stand for a bus within the running scope, each with what makes one of the scope's resolver."""
 
-_Keys: TypeAlias = Sequence[tuple[type[object], Callable[[Resolve], Any] | None]]
-_Assemble: TypeAlias = Callable[[list[Any]], Run]
+_MESSAGE = "return await {call}"
+_STREAM = "async with aclosing({call}) as items:\n    async for item in items:\n        yield item\nreturn"
+_OWN_SCOPE = """
+async def run(message):
+    try:
+        async with scope() as resolve:
+{body}
+    except Exception as error:
+        noted(error, note)
+        raise
+    raise swallowed(note)
+"""
+_OPEN_SCOPE = """
+async def run(message, resolve=None):
+    try:
+{body}
+    except Exception as error:
+        noted(error, note)
+        raise
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +69,7 @@ class ScopedStep:
     """
 
     name: str
-    target: Callable[..., Coroutine[object, None, Any]]
+    target: Callable[..., Any]
     dependencies: tuple[Dependency, ...]
 
 
@@ -46,11 +79,11 @@ class Invocation:
 
     Attributes:
         run: in a scope of its own, if it needs one.
-        join: given the resolver of a scope that is open already, the way within that scope.
+        join: in a scope that is open already, whose resolver it is given with the message.
     """
 
     run: Run
-    join: Callable[[Resolve], Run]
+    join: Callable[[Any, Resolve], Any]
 
 
 def noted(error: BaseException, note: str) -> None:
@@ -59,8 +92,10 @@ def noted(error: BaseException, note: str) -> None:
         error.add_note(note)
 
 
-def compile_invocation(handler: Handler, steps: Sequence[ScopedStep], scope: Scope | None, views: Views) -> Invocation:
-    """Choose the closures for a handler and the middleware inside its scope.
+def compile_invocation(
+    handler: Handler, steps: Sequence[ScopedStep], scope: Scope | None, views: Views, *, stream: bool = False
+) -> Invocation:
+    """Write the functions for a handler and the middleware inside its scope.
 
     What the steps and the handler depend on is resolved before the first of them runs, in their order.
 
@@ -69,126 +104,86 @@ def compile_invocation(handler: Handler, steps: Sequence[ScopedStep], scope: Sco
         steps: the middleware inside the scope, outermost first.
         scope: opens the scope; None where only a scope that is open already can be joined.
         views: the keys that are not asked from the resolver.
+        stream: whether the handler is an async generator.
     """
-    note, target = handler.note, handler.target
-    needed = [*(dependency for step in steps for dependency in step.dependencies), *handler.dependencies]
-    if not steps and not needed:
-        run = _without_scope(target, note)
-        return Invocation(run, lambda _: run)
-    missing = _missing_scope(handler)
-    if not steps and len(needed) == 1 and needed[0].key not in views:
-        one = needed[0]
-        return Invocation(
-            _one_in_own_scope(target, one, scope, note) if scope else missing,
-            lambda resolve: _one_in_open_scope(target, one, resolve, note),
-        )
-    keys = [(dependency.key, views.get(dependency.key)) for dependency in needed]
-    assemble = _assembler(handler, steps)
-    return Invocation(
-        _many_in_own_scope(assemble, keys, scope, note) if scope else missing,
-        lambda resolve: _many_in_open_scope(assemble, keys, resolve, note),
+    names: dict[str, Any] = {
+        "aclosing": aclosing,
+        "around": _around,
+        "construct": handler.construct,
+        "note": handler.note,
+        "noted": noted,
+        "partial": partial,
+        "scope": scope,
+        "swallowed": _swallowed,
+        "target": handler.target,
+    }
+    body = (_STREAM if stream else _MESSAGE).format(call=_call(handler, steps, views, names))
+    join = _defined(_OPEN_SCOPE.format(body=indent(body, " " * 8)), names)
+    if not steps and not handler.dependencies:
+        return Invocation(join, join)
+    if scope is None:
+        return Invocation(_missing_scope(handler, stream=stream), join)
+    own = _OWN_SCOPE.format(body=indent(body, " " * 12))
+    return Invocation(_defined(own, names), join)
+
+
+def _call(handler: Handler, steps: Sequence[ScopedStep], views: Views, names: dict[str, Any]) -> str:
+    """Write the call of the outermost step, or of the handler itself, and put what it refers to into `names`."""
+
+    def resolved(dependency: Dependency) -> str:
+        name = f"key_{len(names)}"
+        view = views.get(dependency.key)
+        names[name] = view or dependency.key
+        return f"{name}(resolve)" if view else f"await resolve({name})"
+
+    openings = ""
+    for number, step in enumerate(steps):
+        names[f"step_{number}"] = step.target
+        pairs = (f"{needed.parameter!r}: {resolved(needed)}" for needed in step.dependencies)
+        openings += f"around(step_{number}, {{{', '.join(pairs)}}}, "
+    arguments = [f"{needed.parameter}={resolved(needed)}" for needed in handler.dependencies]
+    if handler.construct is not None:
+        arguments = [f"construct({', '.join(arguments)})"]
+    if steps:
+        return f"{openings}partial({', '.join(['target', *arguments])}){')' * len(steps)}(message)"
+    if handler.construct is not None:
+        return f"target({arguments[0]}, message)"
+    return f"target({', '.join(['message', *arguments])})"
+
+
+def _around(target: Callable[..., Any], values: dict[str, Any], following: Run) -> Run:
+    return lambda message: target(message, following, **values)
+
+
+def _defined(source: str, names: dict[str, Any]) -> Callable[..., Any]:
+    space = dict(names)
+    exec(_compiled(source), space)  # noqa: S102 - text of our own, in which only names of parameters vary
+    run: Callable[..., Any] = space["run"]
+    return run
+
+
+@cache
+def _compiled(source: str) -> CodeType:
+    """Compile a function's text once for all handlers of the same shape, and let tracebacks show its lines."""
+    name = f"<cleanarch_kit invocation {_compiled.cache_info().currsize}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    return compile(source, name, "exec")
+
+
+def _missing_scope(handler: Handler, *, stream: bool) -> Run:
+    error = (
+        f"{handler.name} ({handler.location}) needs something resolved and the bus has no scope:"
+        " give it one with scope=, or use bus.bound(resolve)"
     )
 
-
-def _without_scope(target: Run, note: str) -> Run:
-    async def run(message: Any) -> Any:
-        try:
-            return await target(message)
-        except Exception as error:
-            noted(error, note)
-            raise
-
-    return run
-
-
-def _one_in_own_scope(target: Callable[..., Any], dependency: Dependency, scope: Scope, note: str) -> Run:
-    parameter, key = dependency.parameter, dependency.key
-
-    async def run(message: Any) -> Any:
-        try:
-            async with scope() as resolve:
-                return await target(message, **{parameter: await resolve(key)})
-        except Exception as error:
-            noted(error, note)
-            raise
-        raise _swallowed(note)
-
-    return run
-
-
-def _one_in_open_scope(target: Callable[..., Any], dependency: Dependency, resolve: Resolve, note: str) -> Run:
-    parameter, key = dependency.parameter, dependency.key
-
-    async def run(message: Any) -> Any:
-        try:
-            return await target(message, **{parameter: await resolve(key)})
-        except Exception as error:
-            noted(error, note)
-            raise
-
-    return run
-
-
-def _many_in_own_scope(assemble: _Assemble, keys: _Keys, scope: Scope, note: str) -> Run:
-    async def run(message: Any) -> Any:
-        try:
-            async with scope() as resolve:
-                values = [view(resolve) if view else await resolve(key) for key, view in keys]
-                return await assemble(values)(message)
-        except Exception as error:
-            noted(error, note)
-            raise
-        raise _swallowed(note)
-
-    return run
-
-
-def _many_in_open_scope(assemble: _Assemble, keys: _Keys, resolve: Resolve, note: str) -> Run:
-    async def run(message: Any) -> Any:
-        try:
-            values = [view(resolve) if view else await resolve(key) for key, view in keys]
-            return await assemble(values)(message)
-        except Exception as error:
-            noted(error, note)
-            raise
-
-    return run
-
-
-def _assembler(handler: Handler, steps: Sequence[ScopedStep]) -> _Assemble:
-    """Return what puts resolved values into their places, step by step from the outermost to the handler."""
-    parameters = [[dependency.parameter for dependency in step.dependencies] for step in steps]
-    names = [dependency.parameter for dependency in handler.dependencies]
-    offset = sum(map(len, parameters))
-
-    def assemble(values: list[Any]) -> Run:
-        following: Run = partial(handler.target, **dict(zip(names, values[offset:], strict=True)))
-        end = offset
-        for step, inner in zip(reversed(steps), reversed(parameters), strict=True):
-            start = end - len(inner)
-            following = _around(step.target, following, dict(zip(inner, values[start:end], strict=True)))
-            end = start
-        return following
-
-    return assemble
-
-
-def _around(target: Callable[..., Any], following: Run, values: dict[str, Any]) -> Run:
-    def run(message: Any) -> Coroutine[object, None, Any]:
-        coroutine: Coroutine[object, None, Any] = target(message, following, **values)
-        return coroutine
-
-    return run
-
-
-def _missing_scope(handler: Handler) -> Run:
     async def run(_: Any) -> Any:
-        raise DependencyError(
-            f"{handler.name} ({handler.location}) needs something resolved and the bus has no scope:"
-            " give it one with scope=, or execute on bus.bound(resolve)"
-        )
+        raise DependencyError(error)
 
-    return run
+    async def iterate(_: Any) -> AsyncGenerator[Any]:
+        raise DependencyError(error)
+        yield
+
+    return iterate if stream else run
 
 
 def _swallowed(note: str) -> DefinitionError:

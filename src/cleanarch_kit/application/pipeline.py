@@ -1,12 +1,14 @@
 """Pipelines: all the way from a message to its handler, compiled when the bus is built."""
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cleanarch_kit.application.dependencies import Dependency, keyword_dependencies, location_of
 from cleanarch_kit.application.discovery import Handler
 from cleanarch_kit.application.invocation import Run, ScopedStep, Views, compile_invocation
+from cleanarch_kit.application.isolation import isolated
+from cleanarch_kit.application.messages import StreamQuery
 from cleanarch_kit.application.middleware.protocol import (
     Middleware,
     MiddlewareFactory,
@@ -28,18 +30,18 @@ class Pipeline:
         outer: the middleware outside the scope that applies to the message, outermost first.
         inner: the middleware inside the scope.
         scope: what `run` opens, if anything.
+        needed: what the scope's resolver is asked for.
         run: the way in a scope of its own.
-        join: given the resolver of an open scope, the way within that.
-        needed: what the resolver is asked for.
+        join: the way in a scope that is open already, whose resolver it is given with the message.
     """
 
     handler: Handler
     outer: tuple[Any, ...]
     inner: tuple[ScopedStep, ...]
     scope: Scope | None
-    run: Run
-    join: Callable[[Resolve], Run]
     needed: tuple[Dependency, ...]
+    run: Run
+    join: Callable[[Any, Resolve], Any]
 
 
 def compile_pipeline(
@@ -54,27 +56,30 @@ def compile_pipeline(
     Raises:
         DefinitionError: a middleware stands on the wrong side of the scope, or cannot be called as one.
     """
+    stream = StreamQuery in handler.subject.__mro__
     outer = _applying(middleware, handler.subject)
-    inner = _applying(scoped_middleware, handler.subject)
-    for step in outer:
-        _check_outside(step)
-    steps = tuple(ScopedStep(name_of(step), _callable(step), _dependencies_inside(step)) for step in inner)
-    invocation = compile_invocation(handler, steps, scope, views)
-    asked = [*(needed for step in steps for needed in step.dependencies), *handler.dependencies]
-    joining = [step for step in outer if not getattr(step, "needs_fresh_scope", False)]
+    targets = [_outside(step, stream=stream) for step in outer]
+    inner = tuple(_inside(step, stream=stream) for step in _applying(scoped_middleware, handler.subject))
+    needed = [*(dependency for step in inner for dependency in step.dependencies), *handler.dependencies]
+    invocation = compile_invocation(handler, inner, scope, views, stream=stream)
+    run = _wrapped(targets, invocation.run)
+    joining = [
+        target for step, target in zip(outer, targets, strict=True) if not getattr(step, "needs_fresh_scope", False)
+    ]
+    join = _joining(joining, invocation.join)
     return Pipeline(
         handler=handler,
         outer=outer,
-        inner=steps,
-        scope=scope if steps or handler.dependencies else None,
-        needed=tuple(dependency for dependency in asked if dependency.key not in views),
-        run=_wrapped(outer, invocation.run),
-        join=lambda resolve: _wrapped(joining, invocation.join(resolve)),
+        inner=inner,
+        scope=scope if needed or inner else None,
+        needed=tuple(dependency for dependency in needed if dependency.key not in views),
+        run=(lambda query: isolated(run(query))) if stream else run,
+        join=(lambda query, resolve: isolated(join(query, resolve))) if stream else join,
     )
 
 
 def name_of(middleware: object) -> str:
-    """Return how a middleware is called in explanations and errors."""
+    """Return how a middleware, or a scope, is called in explanations and errors."""
     plain: object = middleware if hasattr(middleware, "__qualname__") else type(middleware)
     return f"{plain.__module__}.{getattr(plain, '__qualname__', '')}"
 
@@ -84,40 +89,61 @@ def _applying(middleware: Iterable[object], message_type: type[object]) -> tuple
     return tuple(step for step in chosen if step is not None)
 
 
-def _wrapped(middleware: Sequence[Any], run: Run) -> Run:
-    for step in reversed(middleware):
-        run = _around(_callable(step), run)
+def _wrapped(targets: Sequence[Callable[..., Any]], run: Run) -> Run:
+    for target in reversed(targets):
+        run = _around(target, run)
     return run
 
 
 def _around(target: Callable[..., Any], following: Run) -> Run:
-    def run(message: Any) -> Coroutine[object, None, Any]:
-        coroutine: Coroutine[object, None, Any] = target(message, following)
-        return coroutine
-
-    return run
+    return lambda message: target(message, following)
 
 
-def _callable(middleware: Any) -> Callable[..., Any]:
-    """Look up ``__call__`` once, where the middleware is an object."""
-    target: Callable[..., Any] = middleware if hasattr(middleware, "__qualname__") else middleware.__call__
+def _joining(
+    targets: Sequence[Callable[..., Any]], join: Callable[[Any, Resolve], Any]
+) -> Callable[[Any, Resolve], Any]:
+    if not targets:
+        return join
+
+    def joined(message: Any, resolve: Resolve) -> Any:
+        return _wrapped(targets, lambda passed: join(passed, resolve))(message)
+
+    return joined
+
+
+def _outside(middleware: Any, *, stream: bool) -> Callable[..., Any]:
+    """Return what is called of a middleware outside the scope."""
+    target = _target(middleware, stream=stream)
+    if getattr(middleware, "placement", Placement.ANYWHERE) is Placement.INSIDE:
+        raise DefinitionError(f"{name_of(middleware)} belongs {Placement.INSIDE.value}")
+    dependencies = keyword_dependencies(target, positional=2, owner=name_of(middleware))
+    if dependencies:
+        raise DefinitionError(
+            f"{name_of(middleware)} ({location_of(middleware)}) asks for {dependencies[0].parameter!r}, and outside the"
+            " scope nothing can be resolved: give it to the bus as `scoped_middleware`"
+        )
     return target
 
 
-def _check_outside(middleware: Any) -> None:
-    name = name_of(middleware)
-    if getattr(middleware, "placement", Placement.ANYWHERE) is Placement.INSIDE:
-        raise DefinitionError(f"{name} belongs {Placement.INSIDE.value}")
-    dependencies = keyword_dependencies(_callable(middleware), positional=2, owner=name)
-    if dependencies:
-        raise DefinitionError(
-            f"{name} ({location_of(middleware)}) asks for {dependencies[0].parameter!r}, and outside the scope nothing"
-            " can be resolved: give it to `scoped_middleware`"
-        )
-
-
-def _dependencies_inside(middleware: Any) -> Any:
-    name = name_of(middleware)
+def _inside(middleware: Any, *, stream: bool) -> ScopedStep:
+    target = _target(middleware, stream=stream)
     if getattr(middleware, "placement", Placement.ANYWHERE) is Placement.OUTSIDE:
-        raise DefinitionError(f"{name} belongs {Placement.OUTSIDE.value}")
-    return keyword_dependencies(_callable(middleware), positional=2, owner=name)
+        raise DefinitionError(f"{name_of(middleware)} belongs {Placement.OUTSIDE.value}")
+    return ScopedStep(
+        name_of(middleware), target, keyword_dependencies(target, positional=2, owner=name_of(middleware))
+    )
+
+
+def _target(middleware: Any, *, stream: bool) -> Callable[..., Any]:
+    """Look up once what is called for a message."""
+    target: Callable[..., Any] | None = middleware
+    if stream:
+        target = getattr(middleware, "stream", None)
+    elif not hasattr(middleware, "__qualname__"):
+        target = middleware.__call__
+    if target is None:
+        raise DefinitionError(
+            f"{name_of(middleware)} ({location_of(middleware)}) does not say what it does to a stream: give it a method"
+            " `stream`, or apply it with only(Message, ...)"
+        )
+    return target

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Concatenate, TypeVar
 
-from cleanarch_kit.application.context import current_context, message_context
+from cleanarch_kit.application.context import current_context, set_current_context
 from cleanarch_kit.application.discovery import Handler, discover, handler_of
-from cleanarch_kit.application.event_delivery import CollectErrors, DeliveryPolicy, Subscriber
+from cleanarch_kit.application.event_delivery import Concurrent, DeliveryPolicy, Subscriber
 from cleanarch_kit.application.handlers import EventMark
-from cleanarch_kit.application.invocation import compile_invocation
-from cleanarch_kit.application.scope import Scope
+from cleanarch_kit.application.invocation import Run, compile_invocation, noted
+from cleanarch_kit.application.ports.event_publisher import EventPublisher
+from cleanarch_kit.application.scope import Resolve, Scope
 from cleanarch_kit.domain.event import DomainEvent
+from cleanarch_kit.errors import DefinitionError
 
 __all__ = ["InMemoryEventPublisher"]
 
@@ -23,13 +25,14 @@ class InMemoryEventPublisher:
     the order of registration. An event that a handler publishes is delivered before the publication that caused it
     goes on. What is subscribed or unsubscribed during a delivery counts from the next event on.
 
-    Under the default policy every handler runs, whatever the others do, and what failed is raised at the end as one
-    ExceptionGroup, even if it is only one. `FailFast`, `LogAndContinue` and `Concurrent` are the other policies.
+    Every handler runs, one after the other, whatever becomes of the others; what failed is raised at the end as one
+    ExceptionGroup, even if it is only one. Cancellation and every other `BaseException` that is no `Exception` passes
+    at once, and so does a `RecursionError`: events that cause each other for ever are to be seen, not collected.
 
     Args:
         handlers: functions, classes and instances marked with ``@on``, and modules to look for them in.
         scope: opened for each call of a handler that needs something resolved, so that no two share a unit of work.
-        policy: how an event reaches its handlers.
+        policy: another way for an event to reach its handlers: `FailFast`, `LogAndContinue` or `Concurrent`.
 
     Raises:
         DefinitionError: something given is no event handler, or asks for what cannot be a dependency.
@@ -41,11 +44,9 @@ class InMemoryEventPublisher:
         self, handlers: Iterable[object] = (), *, scope: Scope | None = None, policy: DeliveryPolicy | None = None
     ) -> None:
         self._scope = scope
-        self._policy = policy or CollectErrors()
-        self._handlers: list[tuple[Handler, Subscriber]] = []
+        self._policy = policy
+        self._handlers = [_Registration(handler, scope) for handler in discover(handlers, EventMark)]
         self._by_class: dict[type[DomainEvent], tuple[Subscriber, ...]] = {}
-        for handler in discover(handlers, EventMark):
-            self._handlers.append((handler, self._compiled(handler)))
 
     async def publish(self, *events: DomainEvent) -> None:
         """Deliver events. See `EventPublisher`.
@@ -53,19 +54,48 @@ class InMemoryEventPublisher:
         Raises:
             ExceptionGroup: handlers failed; each exception has a note naming handler, file and line.
         """
-        context = current_context()
         errors: list[Exception] = []
-        for event in events:
-            subscribers = self._by_class.get(type(event))
-            if subscribers is None:
-                subscribers = self._subscribers_of(type(event))
-            if context is None:
-                errors += await self._policy.deliver(event, subscribers)
-            else:
-                with message_context(context.caused(event.event_id)):
+        context = current_context()
+        try:
+            for event in events:
+                subscribers = self._by_class.get(type(event))
+                if subscribers is None:
+                    subscribers = self._subscribers_of(type(event))
+                if context is not None:
+                    set_current_context(context.caused(event.event_id))
+                if self._policy is not None:
                     errors += await self._policy.deliver(event, subscribers)
+                    continue
+                for run, note in subscribers:
+                    try:
+                        await run(event)
+                    except RecursionError:
+                        raise
+                    except Exception as error:
+                        noted(error, note)
+                        errors.append(error)
+        finally:
+            if context is not None:
+                set_current_context(context)
         if errors:
             raise ExceptionGroup("event handlers failed", errors)
+
+    def bound(self, resolve: Resolve, /) -> EventPublisher:
+        """Return this publisher within a scope that is open already, with the handlers that it has now.
+
+        Its handlers resolve what they need with `resolve` and open no scope, and so join the unit of work of whoever
+        opened it. That is how handlers run before the commit: ``uow.before_commit(publisher.bound(resolve).publish)``.
+
+        Raises:
+            DefinitionError: the policy is `Concurrent`, whose handlers must not share a unit of work.
+        """
+        if isinstance(self._policy, Concurrent):
+            raise DefinitionError(
+                "concurrent event handlers cannot share a scope: bind a publisher with another policy"
+            )
+        bound = InMemoryEventPublisher(policy=self._policy)
+        bound._handlers = [registration.bound(resolve) for registration in self._handlers]
+        return bound
 
     def subscribe(
         self, event: type[EventT], handler: Callable[Concatenate[EventT, ...], Coroutine[Any, Any, None]], /
@@ -84,23 +114,41 @@ class InMemoryEventPublisher:
         Raises:
             DefinitionError: the handler asks for what cannot be a dependency.
         """
-        made = handler_of(handler, event)
-        entry = (made, self._compiled(made))
-        self._handlers.append(entry)
+        registration = _Registration(handler_of(handler, event), self._scope)
+        self._handlers.append(registration)
         self._by_class.clear()
 
         def unsubscribe() -> None:
-            self._handlers[:] = [kept for kept in self._handlers if kept is not entry]
+            self._handlers[:] = [kept for kept in self._handlers if kept is not registration]
             self._by_class.clear()
 
         return unsubscribe
 
-    def _compiled(self, handler: Handler) -> Subscriber:
-        if not handler.dependencies:
-            return Subscriber(handler.target, handler.note)
-        return Subscriber(compile_invocation(handler, (), self._scope, {}).run, handler.note)
-
     def _subscribers_of(self, event_class: type[DomainEvent]) -> tuple[Subscriber, ...]:
-        found = tuple(subscriber for handler, subscriber in self._handlers if issubclass(event_class, handler.subject))
+        found = tuple(
+            (registration.run, registration.handler.note)
+            for registration in self._handlers
+            if registration.handler.subject in event_class.__mro__
+        )
         self._by_class[event_class] = found
         return found
+
+
+class _Registration:
+    """A handler in its place in the order, compiled."""
+
+    __slots__ = ("_join", "handler", "run")
+
+    def __init__(self, handler: Handler, scope: Scope | None) -> None:
+        invocation = compile_invocation(handler, (), scope, {})
+        needs_nothing = not handler.dependencies and handler.construct is None
+        self.handler = handler
+        self.run: Run = handler.target if needs_nothing else invocation.run
+        self._join = invocation.join
+
+    def bound(self, resolve: Resolve) -> "_Registration":
+        join = self._join
+        bound = object.__new__(_Registration)
+        bound.handler, bound._join = self.handler, join
+        bound.run = (lambda event: join(event, resolve)) if self.handler.dependencies else self.run
+        return bound
