@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cleanarch_kit.application.context import current_context
 from cleanarch_kit.application.envelope import MAX_ATTRIBUTE, Envelope
 from cleanarch_kit.application.serialization import Codec
-from cleanarch_kit.application.strict_json import MAX_BYTES, MAX_DEPTH, flaw, is_object, parse_object
+from cleanarch_kit.application.strict_json import MAX_BYTES, MAX_DEPTH, flaw, is_collection, is_object, parse_object
 from cleanarch_kit.application.upcasting import EventFields, Upcaster, chains
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.errors import (
@@ -49,8 +49,8 @@ class EventRegistry:
 
         Raises:
             DuplicateEventTypeError: two classes have one name and version.
-            DefinitionError: a class is no dataclass or has a field without a JSON form; two upcasters start from
-                one version; one starts where a class is, or leads to none.
+            DefinitionError: a class is no dataclass, holds a secret or has a field without a JSON form; two
+                upcasters start from one version; one starts where a class is, or leads to none.
         """
         if not _is_attribute(source) or " " in source:
             raise DefinitionError("the source of events must be a URI reference, for example '/shop'")
@@ -86,7 +86,9 @@ class EventRegistry:
             raise UnknownEventError(event.event_type)
         if not _is_attribute(subject):
             raise EventEncodingError(
-                event.event_type, None, f"must be about an aggregate with a key of 1 to {MAX_ATTRIBUTE} characters"
+                event.event_type,
+                None,
+                f"must be about an aggregate with a key of 1 to {MAX_ATTRIBUTE} printable characters",
             )
         context = current_context()
         correlation_id = context.correlation_id if context else None
@@ -130,7 +132,18 @@ class EventRegistry:
 def _codec(event: type[DomainEvent]) -> Codec[DomainEvent]:
     if "__dataclass_fields__" not in event.__dict__:
         raise DefinitionError(f"{_path(event)} is no dataclass: put @dataclass(frozen=True, kw_only=True) on it")
-    return Codec(event, exclude=_IN_ENVELOPE)
+    codec: Codec[DomainEvent] = Codec(event, exclude=_IN_ENVELOPE)
+    if _holds_secret(codec.json_schema()):
+        raise DefinitionError(
+            f"{_path(event)} holds a secret, and events are stored and sent in the clear: leave it out"
+        )
+    return codec
+
+
+def _holds_secret(schema: object) -> bool:
+    if is_object(schema):
+        return schema.get("writeOnly") is True or any(map(_holds_secret, schema.values()))
+    return is_collection(schema) and any(map(_holds_secret, schema))
 
 
 def _encoded(event: DomainEvent, codec: Codec[DomainEvent]) -> bytes:
@@ -166,10 +179,8 @@ def _lifted(envelope: Envelope, upcasters: Iterable[Upcaster]) -> bytes:
 def _data_schema(schema: dict[str, object]) -> dict[str, object]:
     """The schema without the fields that travel as attributes of the envelope."""
     properties = schema["properties"]
-    required = schema.get("required", ())
-    if is_object(properties):
-        properties = {name: value for name, value in properties.items() if name not in _IN_ENVELOPE}
-    return {**schema, "properties": properties, "required": required}
+    kept = properties.items() if is_object(properties) else ()
+    return {**schema, "properties": {name: field for name, field in kept if name not in _IN_ENVELOPE}}
 
 
 def _is_attribute(text: str) -> bool:

@@ -23,7 +23,7 @@ class Codec(Generic[T]):
     and each of them is checked as if it were built by hand. Immutable; tasks and threads may share it.
     """
 
-    __slots__ = ("_adapter", "_exclude", "_fields", "_name")
+    __slots__ = ("_adapter", "_exclude", "_fields", "_name", "_type")
 
     def __init__(self, annotation: object, *, exclude: Collection[str] = ()) -> None:
         """Compile the codec; costs milliseconds, so build it once and keep it.
@@ -39,9 +39,11 @@ class Codec(Generic[T]):
 
         self._name = annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
         self._fields = _declared_fields(annotation)
+        self._type = annotation if isinstance(annotation, type) else object
         self._exclude = set(exclude) or None
         try:
             self._adapter: pydantic.TypeAdapter[T] = pydantic.TypeAdapter(cast("type[T]", annotation))
+            self._adapter.rebuild(raise_errors=True)  # does nothing, unless a name in the annotation is not defined yet
         except (pydantic.PydanticUserError, pydantic.PydanticUndefinedAnnotation) as error:
             reason = str(error).splitlines()[0]
             raise DefinitionError(f"no JSON form can be derived from {self._name}: {reason}") from error
@@ -90,7 +92,8 @@ class Codec(Generic[T]):
 
     def _unwritable(self, value: T) -> SerializationError:
         rule = "must be of its declared type and have a JSON form"
-        for field in sorted(self._fields.difference(self._exclude or ())):
+        fields = self._fields.difference(self._exclude or ()) if isinstance(value, self._type) else ()
+        for field in sorted(fields):
             try:
                 self._adapter.dump_json(value, include={field}, warnings="error")
             except Exception:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeGuard
 from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.errors import SerializationError
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "flaw", "is_object", "parse_object"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "flaw", "is_collection", "is_object", "parse_object"]
 
 MAX_BYTES = 262_144
 """Largest event that is written or read, in bytes: what the common brokers take without being asked."""
@@ -25,6 +25,11 @@ _DOCUMENT = "the JSON document"
 def is_object(value: object) -> TypeGuard[dict[str, object]]:
     """Whether a value that came from JSON is an object."""
     return isinstance(value, dict)
+
+
+def is_collection(value: object) -> TypeGuard[Collection[object]]:
+    """Whether a value becomes a list in JSON."""
+    return isinstance(value, list | tuple | set | frozenset)
 
 
 def parse_object(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> dict[str, object]:
@@ -68,17 +73,13 @@ def flaw(value: object, *, max_depth: int = MAX_DEPTH) -> str | None:
 def _flaw(value: object, levels: int, max_depth: int) -> str | None:
     if is_object(value):
         return _flaw_of_parts(chain.from_iterable(value.items()), levels, max_depth)
-    if _is_collection(value):
+    if is_collection(value):
         return _flaw_of_parts(value, levels, max_depth)
     return _flaw_of_leaf(value.value if _is_scalar(value) else value)
 
 
 def _is_scalar(value: object) -> TypeGuard[ScalarValue[Any]]:
     return isinstance(value, ScalarValue)
-
-
-def _is_collection(value: object) -> TypeGuard[Collection[object]]:
-    return isinstance(value, list | tuple | set | frozenset)
 
 
 def _flaw_of_parts(parts: Iterable[object], levels: int, max_depth: int) -> str | None:
