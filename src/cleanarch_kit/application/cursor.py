@@ -141,7 +141,7 @@ def _period_parts(value: timedelta) -> list[int]:
     return [value.days, value.seconds, value.microseconds]
 
 
-_PACK: Final[Mapping[type, tuple[str, Callable[..., object]]]] = {
+_PACK: Mapping[type, tuple[str, Callable[[Any], object]]] = {
     bool: ("b", bool),
     int: ("i", int),
     float: ("f", float.hex),
@@ -171,7 +171,7 @@ def _period(parts: list[Any]) -> timedelta:  # Any: timedelta refuses what is no
     return timedelta(days, seconds, microseconds)
 
 
-_UNPACK: Final[Mapping[object, tuple[type, Callable[..., object]]]] = {
+_UNPACK: Mapping[object, tuple[type, Callable[[Any], object]]] = {
     "b": (bool, bool),
     "i": (int, int),
     "f": (str, float.fromhex),

@@ -1,6 +1,6 @@
 """An order in which every entity has a place of its own, and pages along it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from cleanarch_kit.application.pagination import CursorPage, CursorRequest
-from cleanarch_kit.domain.field_types import fields_of
 from cleanarch_kit.domain.criteria import Field, Ordering, OrderKey
+from cleanarch_kit.domain.field_types import fields_of
 from cleanarch_kit.domain.tracing import trace_ordering
 from cleanarch_kit.domain.value_object import ScalarValue
 
@@ -72,20 +72,24 @@ def _identity(id_type: type[Any] | None) -> list[tuple[str, ...]]:
 
 
 def _plain_type(entity_type: type, id_type: type | None, path: tuple[str, ...]) -> type | None:
-    owners: list[type[Any] | None] = [entity_type]
+    owners: list[type | None] = [entity_type]
     for name in path:
         owner = owners[-1]
         known = None if owner is None else (fields_of(owner) or {}).get(name)
         owners.append(id_type if len(owners) == 1 and name == "id" and id_type is not None else known)
-    kind = owners[-1]
-    if kind is None or not issubclass(kind, ScalarValue | Enum):
-        return kind
-    plain: set[type] = {type(member.value) for member in _members(kind)} or {getattr(kind, "value_type", object)}
-    return plain.pop() if len(plain) == 1 else None
+    return _content_type(owners[-1])
 
 
-def _members(kind: type[Any]) -> list[Enum]:
-    return list(kind) if issubclass(kind, Enum) else []
+def _content_type(kind: type | None) -> type | None:
+    """What values of a type are compared by: the content of one-field values and enum members, else themselves."""
+    if kind is not None and ScalarValue in kind.__mro__:
+        content: type | None = getattr(kind, "value_type", None)
+        return content
+    if kind is not None and Enum in kind.__mro__:
+        members: Mapping[str, Enum] = getattr(kind, "__members__", {})
+        contents: set[type] = {type(member.value) for member in members.values()}
+        return contents.pop() if len(contents) == 1 else None
+    return kind
 
 
 def cursor_page(found: Sequence[T], request: CursorRequest, cursor_of: Callable[[T], str]) -> CursorPage[T]:

@@ -1,7 +1,7 @@
 """Locks that transactions hold until they end, as a database has them."""
 
 import asyncio
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 
 from cleanarch_kit.errors import TransientError
 
@@ -12,15 +12,15 @@ class LockTable:
     """Gives each key to one owner at a time. Owners are told apart as objects."""
 
     def __init__(self) -> None:
-        self._owners: dict[Hashable, object] = {}
-        self._awaited: dict[object, Hashable] = {}
-        self._waiters: dict[Hashable, list[asyncio.Future[None]]] = {}
+        self._owners: dict[object, object] = {}
+        self._awaited: dict[object, object] = {}
+        self._waiters: dict[object, list[asyncio.Future[None]]] = {}
 
-    def owner_of(self, key: Hashable) -> object | None:
+    def owner_of(self, key: object) -> object | None:
         """Who has this key, or None."""
         return self._owners.get(key)
 
-    async def acquire(self, key: Hashable, owner: object) -> None:
+    async def acquire(self, key: object, owner: object) -> None:
         """Wait until the key is free, and take it.
 
         Raises:
@@ -36,7 +36,7 @@ class LockTable:
             finally:
                 del self._awaited[owner]
 
-    def release(self, keys: Iterable[Hashable]) -> None:
+    def release(self, keys: Iterable[object]) -> None:
         """Set keys free; those who wait try again in the order in which they came."""
         for key in keys:
             self._owners.pop(key, None)
@@ -44,8 +44,8 @@ class LockTable:
                 if not released.done():
                     released.set_result(None)
 
-    def _refuse_deadlock(self, key: Hashable, owner: object) -> None:
-        awaited: Hashable | None = key
+    def _refuse_deadlock(self, key: object, owner: object) -> None:
+        awaited: object | None = key
         while awaited is not None and (holder := self._owners.get(awaited)) is not None:
             if holder is owner:
                 raise TransientError("deadlock")

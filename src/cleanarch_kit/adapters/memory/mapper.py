@@ -1,11 +1,12 @@
 """Entities in an `InMemoryStore`."""
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
-from typing import Generic, TypeVar, cast
+from inspect import get_annotations
+from typing import Any, Generic, TypeVar, cast
 
-from cleanarch_kit.adapters.memory.state import State, capture, field_states, rebuild, restore, with_fields
+from cleanarch_kit.adapters.memory.state import State, capture, rebuild, restore
 from cleanarch_kit.adapters.memory.store import Row, unique_key
 from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
 from cleanarch_kit.application.ports.repository import Identified
@@ -71,10 +72,8 @@ class InMemoryMapper(DataMapper[EntityT, InMemoryTransaction], Generic[EntityT])
             stored = await self._guarded(connection, tracked)
             if stored is None:
                 raise self.stale(tracked)
-            before = {} if tracked.snapshot is None else field_states(cast("State", tracked.snapshot))
-            after = field_states(cast("State", tracked.current))
-            changes = {name: part for name, part in after.items() if name not in before or before[name] != part}
-            await self._write(connection, tracked.entity.id, stored, Row(with_fields(stored.state, changes)))
+            merged = _merged(stored.state, cast("State | None", tracked.snapshot), cast("State", tracked.current))
+            await self._write(connection, tracked.entity.id, stored, Row(merged))
 
     async def delete(self, connection: InMemoryTransaction, removed: Sequence[Tracked[EntityT]]) -> None:
         """Delete entities. See `DataMapper.delete`."""
@@ -121,13 +120,23 @@ class InMemoryMapper(DataMapper[EntityT, InMemoryTransaction], Generic[EntityT])
                 connection.put(index, before, None)
         connection.put(self.entity_type, identity, new)
 
-    async def _claim(self, connection: InMemoryTransaction, index: tuple[type, str], key: Hashable) -> None:
+    async def _claim(self, connection: InMemoryTransaction, index: tuple[type, str], key: object) -> None:
         await connection.lock(index, key)
         if connection.read(index, key) is not None:
             raise DuplicateError(index[1])
 
 
-def _field_names(entity_type: type) -> set[str]:
+def _merged(stored: State, before: State | None, after: State) -> State:
+    """What is stored, with the fields that changed: others may have changed other fields meanwhile."""
+    if before is None:
+        return after
+    changes = {
+        name: part for name, part in after.parts.items() if name not in before.parts or before.parts[name] != part
+    }
+    return State(after.kind, {**stored.parts, **changes})
+
+
+def _field_names(entity_type: type[Any]) -> set[str]:
     if is_dataclass(entity_type):
         return {field.name for field in fields(entity_type)}
-    return {name for owner in entity_type.__mro__ for name in getattr(owner, "__annotations__", ())}
+    return {name for owner in entity_type.__mro__ for name in get_annotations(owner)}

@@ -12,8 +12,9 @@ class _Descending:
     """Turns an order round."""
 
     __slots__ = ("_value",)
+    __hash__ = object.__hash__
 
-    def __init__(self, value: Any) -> None:  # noqa: ANN401 - anything that has an order
+    def __init__(self, value: Any) -> None:  # Any: whatever has an order
         self._value = value
 
     def __eq__(self, other: object) -> bool:
@@ -21,8 +22,6 @@ class _Descending:
 
     def __lt__(self, other: "_Descending") -> bool:
         return bool(other._value < self._value)
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def position(keys: Sequence[OrderKey], values: Sequence[Any]) -> tuple[tuple[int, object], ...]:

@@ -46,9 +46,9 @@ class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], 
     unique: UniqueKeys[EntityT] = MappingProxyType({})
 
     def __init__(self, unit_of_work: InMemoryUnitOfWork) -> None:
-        entity_type = cast("type[EntityT]", self.entity_type)
-        unit_of_work.store.declare(entity_type, self.unique)
-        super().__init__(unit_of_work, InMemoryMapper(entity_type))
+        self._type = cast("type[EntityT]", self.entity_type)
+        unit_of_work.store.declare(self._type, self.unique)
+        super().__init__(unit_of_work, InMemoryMapper(self._type))
 
     async def list(
         self,
@@ -61,7 +61,7 @@ class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], 
     ) -> builtins.list[EntityT]:
         """All entities that meet the criteria. See `SearchableRepository.list`."""
         keyset = self._keyset(order_by)
-        node = trace_all(where, self.entity_type)
+        node = trace_all(where, self._type)
         rows = await self._found(node, keyset)
         if for_update:
             rows = await self._guard.run(self._locked, rows, node, offset, limit, skip_locked=skip_locked)
@@ -71,11 +71,11 @@ class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], 
 
     async def count(self, *where: Criterion[EntityT] | None) -> int:
         """How many entities meet the criteria. See `SearchableRepository.count`."""
-        return len(await self._found(trace_all(where, self.entity_type), None))
+        return len(await self._found(trace_all(where, self._type), None))
 
     async def exists(self, *where: Criterion[EntityT] | None) -> bool:
         """Whether any entity meets the criteria. See `SearchableRepository.exists`."""
-        return bool(await self._found(trace_all(where, self.entity_type), None))
+        return bool(await self._found(trace_all(where, self._type), None))
 
     async def scroll(
         self,
@@ -85,7 +85,7 @@ class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], 
     ) -> CursorPage[EntityT]:
         """A page by its place in the order. See `SearchableRepository.scroll`."""
         keyset = self._keyset(order_by)
-        node = trace_all(where, self.entity_type)
+        node = trace_all(where, self._type)
         cursor = request.after if request.before is None else request.before
         place = None if cursor is None else self.cursors.decode(cursor, keyset.fingerprint, keyset.types)
         rows = await self._found(node, keyset)
@@ -100,17 +100,17 @@ class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], 
         self, *where: Criterion[EntityT] | None, order_by: Ordering[EntityT] | None = None
     ) -> AsyncIterator[EntityT]:
         """All entities that meet the criteria, not tracked. See `SearchableRepository.stream`."""
-        for row in await self._found(trace_all(where, self.entity_type), self._keyset(order_by)):
+        for row in await self._found(trace_all(where, self._type), self._keyset(order_by)):
             yield self.entities.mapper.load(row.state)
             self._guard.check()
 
     def _keyset(self, order_by: Ordering[EntityT] | None) -> Keyset:
-        return keyset_of(order_by, self.entity_type, type_argument(type(self), Repository, 1))
+        return keyset_of(order_by, self._type, type_argument(type(self), Repository, 1))
 
     async def _found(self, node: Node | None, keyset: Keyset | None) -> builtins.list[Row]:
         await self.unit_of_work.flush()
         await self._guard.run(asyncio.sleep, 0)
-        rows = [row for _, row in self._transaction.connection.items(self.entity_type)]
+        rows = [row for _, row in self._transaction.connection.items(self._type)]
         if node is not None:
             rows = [row for row in rows if evaluate(node, row.view) is True]
         if keyset is not None:
@@ -121,7 +121,7 @@ class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], 
         self, rows: builtins.list[Row], node: Node | None, offset: int, limit: int | None, *, skip_locked: bool
     ) -> builtins.list[Row]:
         """Lock rows one after another; each is looked at again once it is locked."""
-        transaction, table = self._transaction.connection, self.entity_type
+        transaction, table = self._transaction.connection, self._type
         found: list[Row] = []
         for row in rows:
             if limit is not None and len(found) == offset + limit:

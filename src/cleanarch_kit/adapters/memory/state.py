@@ -2,23 +2,20 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
 from types import NoneType
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from cleanarch_kit.domain.entity import Entity
 from cleanarch_kit.domain.value_object import ScalarValue
 
-__all__ = ["State", "capture", "field_states", "rebuild", "restore", "with_fields"]
+__all__ = ["State", "capture", "rebuild", "restore"]
 
-_ATOMS: Final = frozenset(
-    {NoneType, bool, int, float, complex, str, bytes, Decimal, UUID, datetime, date, time, timedelta, type}
-)
+# Any stands here for objects that know nothing of this module: whatever a field of an entity may hold.
 
 
 class State(NamedTuple):
@@ -26,77 +23,159 @@ class State(NamedTuple):
 
     Attributes:
         kind: type of the object.
-        parts: its captured parts: a tuple, or a dict by name or key.
+        parts: its captured parts; for an entity a mapping by field.
     """
 
     kind: type[Any]
-    parts: Any  # Any: a tuple, a dict, or for a type unknown to us a private copy
+    parts: Any
 
 
-class _Unset(Enum):
-    UNSET = "a field that has no value"
+class _Form:
+    """How objects of a type are taken apart and put together; as it stands, for types that copy themselves."""
+
+    frozen = False
+
+    def __init__(self, kind: type[Any]) -> None:
+        self.kind = kind
+
+    def take(self, value: Any) -> Any:
+        return copy.deepcopy(value)
+
+    def make(self, parts: Any) -> Any:
+        return copy.deepcopy(parts)
 
 
-def capture(value: Any) -> Any:  # noqa: ANN401 - any object that a field may hold
-    """The state of a value, deep; values that cannot change stand for themselves."""
-    kind = type(value)
-    if kind in _ATOMS or isinstance(value, Enum | ScalarValue) or _is_frozen_value(value):
+def capture(value: Any) -> Any:
+    """The state of a value, deep; a value that cannot change stands for itself."""
+    kind: type[Any] = value.__class__
+    form = _form(kind)
+    if form is None or (form.frozen and _is_hashable(value)):
         return value
-    if isinstance(value, list | tuple | set | frozenset):
-        return State(kind, tuple(map(capture, value)) if isinstance(value, list | tuple) else frozenset(value))
-    if isinstance(value, dict):
-        return State(kind, {key: capture(item) for key, item in value.items()})
-    if is_dataclass(kind):
-        return State(kind, {name: capture(getattr(value, name, _Unset.UNSET)) for name in _stored_fields(kind)})
-    names = _attributes(value)
-    if names is None:
-        return State(kind, copy.deepcopy(value))
-    return State(kind, {name: capture(getattr(value, name)) for name in names})
+    return State(kind, form.take(value))
 
 
-def rebuild(state: Any) -> Any:  # noqa: ANN401 - any object that a field may hold
+def rebuild(state: Any) -> Any:
     """A new value with a state, made without running a constructor."""
     if type(state) is not State:
         return state
-    kind, parts = state
-    if isinstance(parts, dict) and not issubclass(kind, dict):
-        made = object.__new__(kind)
-        restore(made, state)
-        return made
-    if isinstance(parts, dict):
-        return kind({key: rebuild(item) for key, item in parts.items()})
-    if issubclass(kind, tuple):
-        return tuple.__new__(kind, map(rebuild, parts))
-    if issubclass(kind, list | set | frozenset):
-        return kind(map(rebuild, parts))
-    return copy.deepcopy(parts)
+    form = _form(state.kind)
+    return state if form is None else form.make(state.parts)
 
 
 def restore(entity: object, state: State) -> None:
     """Give an object the state of another one of its type, frozen or not."""
     for name, part in state.parts.items():
-        if part is not _Unset.UNSET:
-            object.__setattr__(entity, name, rebuild(part))
-    for name, default in _defaults(state.kind):
-        if not hasattr(entity, name):
-            object.__setattr__(entity, name, default())
+        object.__setattr__(entity, name, rebuild(part))
 
 
-def field_states(state: State) -> dict[str, object]:
-    """The captured fields of an entity."""
-    parts: dict[str, object] = state.parts
-    return parts
+class _Items(_Form):
+    def take(self, value: Any) -> Any:
+        return tuple(map(capture, value))
+
+    def make(self, parts: Any) -> Any:
+        return self.kind(map(rebuild, parts))
 
 
-def with_fields(state: State, changes: dict[str, object]) -> State:
-    """The state of an entity with some fields in another one."""
-    return State(state.kind, {**state.parts, **changes})
+class _NamedItems(_Items):
+    def make(self, parts: Any) -> Any:
+        return self.kind(*map(rebuild, parts))
 
 
-def _is_frozen_value(value: object) -> bool:
-    """Whether it is a frozen dataclass, all the way down, that is compared by its fields."""
-    if not _is_frozen_type(type(value)):
-        return False
+class _Members(_Form):
+    def take(self, value: Any) -> Any:
+        return frozenset(value)
+
+    def make(self, parts: Any) -> Any:
+        return self.kind(parts)
+
+
+class _Entries(_Form):
+    def take(self, value: Any) -> Any:
+        return {key: capture(item) for key, item in value.items()}
+
+    def make(self, parts: Any) -> Any:
+        made = self.kind()
+        made.update((key, rebuild(item)) for key, item in parts.items())
+        return made
+
+
+class _Attributes(_Form):
+    """A plain object: whatever attributes it has."""
+
+    def take(self, value: Any) -> Any:
+        return {name: capture(getattr(value, name)) for name in self.names(value)}
+
+    def make(self, parts: Any) -> Any:
+        made = object.__new__(self.kind)
+        restore(made, State(self.kind, parts))
+        return made
+
+    def names(self, value: Any) -> Iterator[str]:
+        for owner in self.kind.__mro__:
+            yield from (name for name in _slots(owner) if hasattr(value, name))
+        yield from getattr(value, "__dict__", ())
+
+
+class _Fields(_Attributes):
+    """A dataclass: all fields but the private ones that its constructor does not take."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        super().__init__(kind)
+        parameters: Any = getattr(kind, "__dataclass_params__", None)
+        its_fields: tuple[Field[Any], ...] = fields(kind)
+        self.frozen = parameters.frozen and parameters.eq and Entity not in kind.__mro__
+        self._names = [field.name for field in its_fields if field.init or not field.name.startswith("_")]
+        self._defaults: list[tuple[str, Any, Any]] = [
+            (field.name, field.default_factory, field.default)
+            for field in its_fields
+            if field.name not in self._names and not (field.default is field.default_factory is MISSING)
+        ]
+
+    def make(self, parts: Any) -> Any:
+        made = super().make(parts)
+        for name, factory, default in self._defaults:
+            object.__setattr__(made, name, default if factory is MISSING else factory())
+        return made
+
+    def names(self, value: Any) -> Iterator[str]:
+        return (name for name in self._names if hasattr(value, name))
+
+
+_UNCHANGING: tuple[type[Any], ...] = (
+    *(NoneType, bool, int, float, complex, str, bytes, Decimal, UUID, date, datetime, time, timedelta, type),
+    *(Enum, ScalarValue),
+)
+_BUILT_IN: dict[type[Any], type[_Form]] = {
+    list: _Items,
+    tuple: _Items,
+    set: _Members,
+    frozenset: _Members,
+    dict: _Entries,
+}
+_forms: dict[type[Any], _Form | None] = {}
+
+
+def _form(kind: type[Any]) -> _Form | None:
+    """The form of a type, or None where its values cannot change."""
+    if kind not in _forms:
+        _forms[kind] = None if issubclass(kind, _UNCHANGING) else _form_class(kind)(kind)
+    return _forms[kind]
+
+
+def _form_class(kind: type[Any]) -> type[_Form]:
+    if kind in _BUILT_IN:
+        return _BUILT_IN[kind]
+    if is_dataclass(kind):
+        return _Fields
+    copies_itself = any(hook is not getattr(object, hook.__name__) for hook in (kind.__reduce__, kind.__reduce_ex__))
+    if copies_itself:
+        return _Form
+    if hasattr(kind, "_fields"):
+        return _NamedItems
+    return next((form for base, form in _BUILT_IN.items() if issubclass(kind, base)), _Attributes)
+
+
+def _is_hashable(value: object) -> bool:
     try:
         hash(value)
     except TypeError:  # it holds something that can change
@@ -104,43 +183,10 @@ def _is_frozen_value(value: object) -> bool:
     return True
 
 
-@lru_cache(maxsize=None)
-def _is_frozen_type(kind: type) -> bool:
-    parameters = getattr(kind, "__dataclass_params__", None)
-    return bool(parameters and parameters.frozen and parameters.eq) and not issubclass(kind, Entity)
-
-
-@lru_cache(maxsize=None)
-def _stored_fields(kind: type[Any]) -> tuple[str, ...]:
-    """Every field, but for private ones that the constructor does not take: those are none of the store's business."""
-    return tuple(field.name for field in fields(kind) if field.init or not field.name.startswith("_"))
-
-
-@lru_cache(maxsize=None)
-def _defaults(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
-    if not is_dataclass(kind):
-        return ()
-    stored = _stored_fields(kind)
-    return tuple(
-        (
-            field.name,
-            field.default_factory if field.default_factory is not MISSING else lambda field=field: field.default,
-        )
-        for field in fields(kind)
-        if field.name not in stored and (field.default_factory is not MISSING or field.default is not MISSING)
-    )
-
-
-def _attributes(value: object) -> list[str] | None:
-    """Names of an object's attributes, or None where it keeps its state out of sight."""
-    slots = [name for owner in type(value).__mro__ for name in _slots(owner) if hasattr(value, name)]
-    if hasattr(value, "__dict__"):
-        return [*slots, *vars(value)]
-    return slots or None
-
-
-def _slots(owner: type) -> Iterator[str]:
-    slots: str | tuple[str, ...] = owner.__dict__.get("__slots__", ())
+def _slots(owner: type[Any]) -> Iterator[str]:
+    slots: Any = owner.__dict__.get("__slots__", ())
     for name in (slots,) if isinstance(slots, str) else slots:
-        if name not in ("__dict__", "__weakref__"):
-            yield f"_{owner.__name__.lstrip('_')}{name}" if name.startswith("__") and not name.endswith("__") else name
+        if name in ("__dict__", "__weakref__"):
+            continue
+        mangled = name.startswith("__") and not name.endswith("__")
+        yield f"_{owner.__name__.lstrip('_')}{name}" if mangled else name

@@ -1,13 +1,13 @@
 """Tables that live as long as the object that holds them."""
 
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar, cast
 
 from cleanarch_kit.adapters.memory.locks import LockTable
 from cleanarch_kit.adapters.memory.state import State, rebuild
 from cleanarch_kit.errors import DuplicateError
 
-__all__ = ["InMemoryStore", "Row", "UniqueKeys"]
+__all__ = ["InMemoryStore", "Row", "UniqueKeys", "unique_key"]
 
 EntityT = TypeVar("EntityT")
 
@@ -22,6 +22,7 @@ class Row:
         state: its state, which nobody else holds.
     """
 
+    # Any: entities of all types lie side by side in a store
     __slots__ = ("_view", "state")
 
     def __init__(self, state: State) -> None:
@@ -29,7 +30,7 @@ class Row:
         self._view: Any = None
 
     @property
-    def view(self) -> Any:  # noqa: ANN401 - an entity of any type
+    def view(self) -> Any:
         """An entity of this state, to be looked at and never handed out."""
         if self._view is None:
             self._view = rebuild(self.state)
@@ -45,7 +46,7 @@ class InMemoryStore:
     """
 
     def __init__(self) -> None:
-        self.tables: dict[Hashable, dict[Hashable, Any]] = {}
+        self.tables: dict[object, dict[object, Any]] = {}
         self.locks = LockTable()
         self._unique: dict[type, dict[str, Callable[[Any], object]]] = {}
 
@@ -61,7 +62,7 @@ class InMemoryStore:
         """
         known = self._unique.setdefault(entity_type, {})
         for constraint in unique.keys() - known.keys():
-            index: dict[Hashable, object] = {}
+            index: dict[object, object] = {}
             for identity, row in self.tables.get(entity_type, {}).items():
                 key = unique_key(unique[constraint], row)
                 if key is not None and index.setdefault(key, identity) != identity:
@@ -70,8 +71,11 @@ class InMemoryStore:
             known[constraint] = unique[constraint]
 
 
-def unique_key(key_of: Callable[[Any], object], row: Row) -> Hashable | None:
+def unique_key(key_of: Callable[[Any], object], row: Row) -> object | None:
     """The key of a row, or None where it has none."""
-    key = key_of(row.view)
-    missing = key is None or (isinstance(key, tuple) and None in key)
-    return None if missing else key
+    key: object = key_of(row.view)
+    return None if key is None or _has_none(key) else key
+
+
+def _has_none(key: object) -> bool:
+    return isinstance(key, tuple) and None in cast("tuple[object, ...]", key)

@@ -1,7 +1,7 @@
 """A transaction over an `InMemoryStore`, isolated as READ COMMITTED is."""
 
 import asyncio
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ _OWN_LOCK = (
     "this unit of work would wait for itself: another one of the same task is still open and has changed or locked"
     " the same row; leave its block first"
 )
-_NOTHING: Final[dict[Hashable, Any]] = {}
+_NOTHING: Final[dict[object, Any]] = {}
 
 
 class InMemoryTransaction(Transaction["InMemoryTransaction"]):
@@ -32,14 +32,15 @@ class InMemoryTransaction(Transaction["InMemoryTransaction"]):
 
     Attributes:
         store: what it works on.
+        task: who began it.
     """
 
     def __init__(self, store: InMemoryStore) -> None:
         self.store = store
-        self._task: asyncio.Task[object] | None = None
-        self._written: dict[Hashable, dict[Hashable, Any]] = {}
-        self._undo: list[tuple[Hashable, Hashable, Any]] = []
-        self._locked: list[Hashable] = []
+        self.task: asyncio.Task[object] | None = None
+        self._written: dict[object, dict[object, Any]] = {}
+        self._undo: list[tuple[object, object, Any]] = []
+        self._locked: list[object] = []
 
     @property
     def connection(self) -> "InMemoryTransaction":
@@ -48,7 +49,7 @@ class InMemoryTransaction(Transaction["InMemoryTransaction"]):
 
     async def begin(self) -> None:
         """Remember the task, so that it does not come to wait for itself."""
-        self._task = asyncio.current_task()
+        self.task = asyncio.current_task()
 
     async def commit(self) -> None:
         """Put what was written into the store, all at once."""
@@ -76,27 +77,27 @@ class InMemoryTransaction(Transaction["InMemoryTransaction"]):
         await asyncio.sleep(0)
         return InMemorySavepoint(self, len(self._undo), len(self._locked))
 
-    def read(self, table: Hashable, key: Hashable) -> Any:  # noqa: ANN401 - a row, or an entry of an index
+    def read(self, table: object, key: object) -> Any:
         """What stands under a key for this transaction, or None."""
         value = self._written.get(table, _NOTHING).get(key, _Mark.UNTOUCHED)
         if value is _Mark.UNTOUCHED:
             return self.store.tables.get(table, _NOTHING).get(key)
         return None if value is _Mark.DELETED else value
 
-    def items(self, table: Hashable) -> Iterator[tuple[Hashable, Any]]:
+    def items(self, table: object) -> Iterator[tuple[object, Any]]:
         """Everything in a table, for this transaction."""
         committed, written = self.store.tables.get(table, _NOTHING), self._written.get(table, _NOTHING)
         for key, value in {**committed, **written}.items():
             if value is not _Mark.DELETED:
                 yield key, value
 
-    def put(self, table: Hashable, key: Hashable, value: object) -> None:
+    def put(self, table: object, key: object, value: object) -> None:
         """Write under a key that this transaction has locked; None deletes."""
         written = self._written.setdefault(table, {})
         self._undo.append((table, key, written.get(key, _Mark.UNTOUCHED)))
         written[key] = _Mark.DELETED if value is None else value
 
-    async def lock(self, table: Hashable, key: Hashable) -> None:
+    async def lock(self, table: object, key: object) -> None:
         """Lock a key until the transaction ends, waiting for those who have it.
 
         Raises:
@@ -106,12 +107,12 @@ class InMemoryTransaction(Transaction["InMemoryTransaction"]):
         owner = self.store.locks.owner_of((table, key))
         if owner is self:
             return
-        if isinstance(owner, InMemoryTransaction) and owner._task is asyncio.current_task():
+        if isinstance(owner, InMemoryTransaction) and owner.task is asyncio.current_task():
             raise UnitOfWorkStateError(_OWN_LOCK)
         await self.store.locks.acquire((table, key), self)
         self._locked.append((table, key))
 
-    def locked_elsewhere(self, table: Hashable, key: Hashable) -> bool:
+    def locked_elsewhere(self, table: object, key: object) -> bool:
         """Whether another transaction has locked a key."""
         return self.store.locks.owner_of((table, key)) not in (None, self)
 
