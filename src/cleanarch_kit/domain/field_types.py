@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from enum import Enum
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from cleanarch_kit.domain.value_object import ScalarValue
@@ -35,7 +35,8 @@ def fields_of(owner: type[Any]) -> Mapping[str, type | None] | None:
         names = list(hints)
     else:
         return None
-    return {name: _plain_class(hints.get(name)) for name in names if not name.startswith("_")}
+    arguments = _type_arguments(owner)
+    return {name: _plain_class(hints.get(name), arguments) for name in names if not name.startswith("_")}
 
 
 def is_composite(owner: type | None) -> bool:
@@ -55,12 +56,25 @@ def unknown_field(owner: type, name: str, known: Mapping[str, type | None]) -> s
     return f"{owner.__name__} has no stored field {name!r}: {hint}"
 
 
-def _plain_class(hint: object) -> type | None:
+def _type_arguments(owner: type) -> dict[object, object]:
+    """What stands for each type variable of the class's bases: ``User(AggregateRoot[UserId])`` says it of the id."""
+    arguments: dict[object, object] = {}
+    for cls in owner.__mro__:
+        for base in cls.__dict__.get("__orig_bases__", ()):
+            variables = getattr(get_origin(base), "__parameters__", ())
+            arguments = {**dict(zip(variables, get_args(base), strict=False)), **arguments}
+    return arguments
+
+
+def _plain_class(hint: object, arguments: Mapping[object, object]) -> type | None:
+    if isinstance(hint, TypeVar):
+        meant = arguments.get(hint)
+        return None if meant is hint else _plain_class(meant, arguments)
     if get_origin(hint) in (Union, UnionType):
         present = [member for member in get_args(hint) if member is not NoneType]
         hint = present[0] if len(present) == 1 else None
     hint = getattr(hint, "__supertype__", hint)
-    return hint if isinstance(hint, type) and get_origin(hint) is None else None
+    return hint if isinstance(hint, type) and hint is not Any and get_origin(hint) is None else None
 
 
 def _value_type(scalar: Any) -> type | None:

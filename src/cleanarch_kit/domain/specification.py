@@ -83,7 +83,7 @@ def one_of(field: T | None, values: Iterable[T]) -> bool:
     if isinstance(values, str | bytes):
         raise TypeError(f"one_of(u.{traced}, ...) takes several values: put the text into a list")
     items = tuple(values)
-    if None in items:
+    if any(item is None for item in items):
         raise TypeError(f"nothing equals None, in SQL: write one_of(u.{traced}, values) | is_null(u.{traced})")
     return as_bool(OneOf(traced, tuple(operand(item, str(traced)) for item in items)))
 

@@ -5,7 +5,6 @@ To a type checker they are what they stand for; at run time they note what is as
 
 from typing import Any, NoReturn, cast
 
-from cleanarch_kit.domain.field_types import fields_of, is_composite, unknown_field
 from cleanarch_kit.domain._operands import operand
 from cleanarch_kit.domain.criteria import (
     And,
@@ -19,6 +18,7 @@ from cleanarch_kit.domain.criteria import (
     Truth,
     Value,
 )
+from cleanarch_kit.domain.field_types import fields_of, is_composite, unknown_field
 
 __all__ = [
     "TracedCondition",
@@ -244,7 +244,16 @@ def negated(result: object) -> Node:
 
 
 def _joined(kind: type[And] | type[Or], left: object, right: object) -> TracedCondition:
-    return TracedCondition(joined(kind, [condition(left), condition(right)]))
+    return TracedCondition(joined(kind, [_operand(left), _operand(right)]))
+
+
+def _operand(operand: object) -> Node:
+    if not isinstance(operand, _Traced | bool):
+        raise TypeError(
+            f"& and | join conditions, not {_described(operand)}: they bind more tightly than comparisons,"
+            " so write (u.name == name) & (u.rank > 1)"
+        )
+    return condition(operand)
 
 
 def joined(kind: type[And] | type[Or], nodes: list[Node]) -> Node:
