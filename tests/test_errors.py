@@ -114,6 +114,16 @@ TEXTS: list[tuple[CleanArchError, str]] = [
         errors.HandlerNotFoundError("users.CreateUser"),
         "no handler for users.CreateUser: give the bus one that is marked with @handles",
     ),
+    (
+        errors.HandlerTimeoutError("CreateUser", 2.5),
+        "CreateUser was not handled within 2.5 seconds: it may have taken effect all the same, so look before you"
+        " repeat it",
+    ),
+    (errors.AccessDeniedError("CreateUser"), "the caller is not allowed to have CreateUser handled"),
+    (
+        errors.IdempotencyConflictError("CreateUser"),
+        "the same CreateUser is being handled already: ask again later, with the same key",
+    ),
     (errors.MissingExtraError("redis"), "this needs the extra 'redis': pip install 'cleanarch-kit[redis]'"),
 ]
 BRANCHES = {  # caught, never raised themselves

@@ -32,6 +32,9 @@ CleanArchError
 │   ├── DuplicateHandlerError          two handlers of one message
 │   └── DependencyError                a handler's dependency cannot be resolved
 ├── HandlerNotFoundError               (also LookupError) nobody handles this message
+├── HandlerTimeoutError                (also TimeoutError) a message was not handled in time
+├── AccessDeniedError                  the policy of a message refused its caller
+├── IdempotencyConflictError           the same request is being handled already
 └── MissingExtraError                  (also ImportError) an optional dependency is not installed
 ```
 
@@ -44,6 +47,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from uuid import UUID
 
 __all__ = [
+    "AccessDeniedError",
     "CleanArchError",
     "CommitOutcomeUnknownError",
     "ConcurrencyError",
@@ -61,6 +65,8 @@ __all__ = [
     "EventError",
     "ForeignKeyError",
     "HandlerNotFoundError",
+    "HandlerTimeoutError",
+    "IdempotencyConflictError",
     "InputError",
     "InvalidCursorError",
     "InvalidPageError",
@@ -475,6 +481,53 @@ class HandlerNotFoundError(CleanArchError, LookupError):
 
     def __str__(self) -> str:
         return f"no handler for {self.message_type}: give the bus one that is marked with @handles"
+
+
+@dataclass(eq=False, repr=False)
+class HandlerTimeoutError(CleanArchError, TimeoutError):
+    """A message was not handled in time, and its handler was cancelled.
+
+    Attributes:
+        message_type: qualified name of the message's type.
+        seconds: how long it was given.
+    """
+
+    message_type: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.message_type} was not handled within {self.seconds:g} seconds:"
+            " it may have taken effect all the same, so look before you repeat it"
+        )
+
+
+@dataclass(eq=False, repr=False)
+class AccessDeniedError(CleanArchError):
+    """The policy of a message refused its caller; the handler did not run.
+
+    Attributes:
+        message_type: qualified name of the message's type.
+    """
+
+    message_type: str
+
+    def __str__(self) -> str:
+        return f"the caller is not allowed to have {self.message_type} handled"
+
+
+@dataclass(eq=False, repr=False)
+class IdempotencyConflictError(CleanArchError):
+    """The same request is being handled already, or how it ended is not known yet.
+
+    Attributes:
+        message_type: qualified name of the message's type.
+    """
+
+    message_type: str
+
+    def __str__(self) -> str:
+        return f"the same {self.message_type} is being handled already: ask again later, with the same key"
 
 
 @dataclass(eq=False, repr=False)
