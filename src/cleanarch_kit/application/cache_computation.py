@@ -188,7 +188,7 @@ class Computation(Generic[T]):
     @asynccontextmanager
     async def _lock(self) -> AsyncGenerator[bool]:
         """Hold the lock of this entry, or find it held. A lock that cannot be asked for counts as held by us."""
-        lock = self._store.backend.lock(self._store.lock_prefix + self._name, LEASE)
+        lock = self._store.backend.lock(self._name, LEASE)
         try:
             is_mine = await lock.__aenter__()
         except Exception as error:

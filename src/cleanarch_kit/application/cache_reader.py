@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 from cleanarch_kit.application.cache_computation import Computation, Recipe
 from cleanarch_kit.application.cache_store import CacheStore
+from cleanarch_kit.application.immutability import is_immutable
 from cleanarch_kit.application.ports.cache import CacheEntry
 from cleanarch_kit.application.ports.unit_of_work import current_unit_of_work
 from cleanarch_kit.errors import SerializationError
@@ -30,7 +31,11 @@ class CacheReader(Generic[T]):
     def __init__(self, store: CacheStore, recipe: Recipe[T]) -> None:
         self._store = store
         self._recipe = recipe
+        self._backend = store.backend
+        self._guard = store.guard
+        self._statistics = store.statistics
         self._decode = recipe.codec.decode
+        self._may_share = True
         self._is_plain = recipe.policy.is_plain
 
     async def get(self, name: str, tags: tuple[str, ...], compute: Callable[[], Awaitable[T]]) -> T:
@@ -42,21 +47,33 @@ class CacheReader(Generic[T]):
             compute: computes the value; what it raises is raised.
         """
         unit = current_unit_of_work.get()
-        found = None if unit is not None and unit.changed else await self._store.read(name, tags)
-        if found is None:
+        guard = self._guard
+        if (unit is not None and unit.changed) or not (guard.healthy or guard.usable(tags)):
             return await self._bypass(compute)
-        entry, versions = found
-        if entry is not None and entry.versions == versions and entry.tags == tags:
-            if self._is_plain or self._is_fresh(entry):
-                try:
-                    value = self._decode(entry.value)
-                except SerializationError:
-                    self._store.statistics.undecodable += 1
-                else:
-                    self._store.statistics.hits += 1
-                    return value
-            else:
+        try:
+            (entry,), versions = await self._backend.get_many((name,), tags)
+        except Exception as error:
+            guard.failed(error)
+            return await self._bypass(compute)
+        if not guard.healthy:
+            guard.succeeded()
+        if entry is not None and entry.versions == versions:
+            if not (self._is_plain or self._is_fresh(entry)):
                 return await self._renew(name, tags, entry, compute)
+            decoded = entry.decoded
+            if decoded is not None and decoded[0] is self:
+                self._statistics.hits += 1
+                value: T = decoded[1]
+                return value
+            try:
+                value = self._decode(entry.value)
+            except SerializationError:
+                self._statistics.undecodable += 1
+            else:
+                self._statistics.hits += 1
+                if self._may_share:
+                    self._share(entry, value)
+                return value
         return await self._miss(name, tags, versions, compute)
 
     async def refresh(self, name: str, tags: tuple[str, ...], compute: Callable[[], Awaitable[T]]) -> T:
@@ -64,8 +81,8 @@ class CacheReader(Generic[T]):
         unit = current_unit_of_work.get()
         if unit is not None and unit.changed:
             return await self._bypass(compute)
-        await self._store.guard.delete((name,), tags[:1])
-        versions = await self._store.versions(tags) if self._store.guard.usable(tags) else None
+        await self._guard.delete((name,), tags[:1])
+        versions = await self._store.versions(tags) if self._guard.usable(tags) else None
         if versions is None:
             return await self._bypass(compute)
         computation = Computation(self._store, self._recipe, name, tags, versions, compute)
@@ -76,13 +93,13 @@ class CacheReader(Generic[T]):
         return self._recipe.hand_out(self._recipe.encode(value))
 
     async def _bypass(self, compute: Callable[[], Awaitable[T]]) -> T:
-        self._store.statistics.bypassed += 1
+        self._statistics.bypassed += 1
         return self.hand_out(await compute())
 
     async def _miss(
         self, name: str, tags: tuple[str, ...], found: tuple[str | None, ...], compute: Callable[[], Awaitable[T]]
     ) -> T:
-        self._store.statistics.misses += 1
+        self._statistics.misses += 1
         versions = tuple(version for version in found if version is not None)
         if len(versions) < len(tags):
             given = await self._store.versions(tags)
@@ -107,11 +124,11 @@ class CacheReader(Generic[T]):
                 if not is_running:
                     flights.begin(flight, entry.versions, computation.run)
                 if entry.fresh_until > now:
-                    self._store.statistics.hits += 1
+                    self._statistics.hits += 1
                 else:
-                    self._store.statistics.stale += 1
+                    self._statistics.stale += 1
                 return old.value
-        self._store.statistics.misses += 1
+        self._statistics.misses += 1
         return await self._join(name, entry.versions, computation)
 
     async def _join(self, name: str, versions: tuple[str, ...], computation: Computation[T]) -> T:
@@ -119,6 +136,15 @@ class CacheReader(Generic[T]):
             (name, self._recipe.label), versions, computation.run, detached=current_unit_of_work.get() is None
         )
         return self._recipe.hand_out(computed)
+
+    def _share(self, entry: CacheEntry, value: T) -> None:
+        """Keep a decoded value with an entry that is met a second time, if callers may share it."""
+        if entry.decoded is None:
+            object.__setattr__(entry, "decoded", (None, None))
+        elif is_immutable(value):
+            object.__setattr__(entry, "decoded", (self, value))
+        else:
+            self._may_share = False
 
     def _is_fresh(self, entry: CacheEntry) -> bool:
         now = self._store.now()

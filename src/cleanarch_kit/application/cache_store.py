@@ -56,18 +56,17 @@ class CacheStore:
         if not 0 < len(escaped) <= _MAX_NAMESPACE:
             raise DefinitionError(f"the namespace of a cache must have 1 to {_MAX_NAMESPACE} characters when escaped")
         self.backend = backend
-        self.entry_prefix = f"{escaped}:v:"
-        self.own_prefix = f"{escaped}:k:"
-        self.tag_prefix = f"{escaped}:t:"
-        self.lock_prefix = f"{escaped}:l:"
+        self.key_prefix = f"{escaped}:="
+        self.tag_prefix = f"{escaped}:#"
         self.guard = CacheGuard(backend, f"{escaped}:")
         self.flights = SingleFlight()
         self.statistics = CacheStatistics()
         self._clock = clock
 
     def names(self, key: str, tags: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...]]:
-        """Name of the entry of a key, and the names of its tags, its own tag first."""
-        return shorten(self.entry_prefix + key), (shorten(self.own_prefix + key), *self.tag_names(tags))
+        """Name of the entry of a key, and the names of its tags: first its own, which is the same."""
+        name = shorten(self.key_prefix + key)
+        return name, (name, *self.tag_names(tags))
 
     def tag_names(self, tags: tuple[str, ...]) -> tuple[str, ...]:
         """Names of tags."""
@@ -75,7 +74,7 @@ class CacheStore:
 
     def compile_names(self, template: KeyTemplate) -> Callable[..., tuple[str, tuple[str, ...]]]:
         """Make a function that takes the arguments of a call and returns the names of its entry and of its tags."""
-        return template.compile_names(entry=self.entry_prefix, own=self.own_prefix, tag=self.tag_prefix)
+        return template.compile_names(self.key_prefix, self.tag_prefix)
 
     def now(self) -> float:
         """POSIX time."""

@@ -2,9 +2,9 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, get_type_hints, overload
 
 from cleanarch_kit.application.cache import Cache, current_cache
@@ -85,8 +85,9 @@ class _Use(Generic[R]):
     """One function with one cache."""
 
     cache: Cache
-    names: Callable[..., tuple[str, tuple[str, ...]]]
     reader: CacheReader[R]
+    names: Callable[..., tuple[str, tuple[str, ...]]]
+    get: Callable[[str, tuple[str, ...], Callable[[], Awaitable[R]]], Coroutine[Any, Any, R]]
 
 
 class CachedFunction(Generic[P, R]):
@@ -115,16 +116,16 @@ class CachedFunction(Generic[P, R]):
         self._has_warned = False
         update_wrapper(self, function)
 
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """The result for these arguments: from the cache, or computed and stored.
 
         What the function raises is raised and not stored. Faults of the cache are not raised.
         """
         use = self._given or self._find(args)
         if use is None:
-            return await self._function(*args, **kwargs)
+            return self._function(*args, **kwargs)
         name, tags = use.names(*args, **kwargs)
-        return await use.reader.get(name, tags, partial(self._function, *args, **kwargs))
+        return use.get(name, tags, lambda: self._function(*args, **kwargs))
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """The key for these arguments, as `Cache.get` and `Cache.delete` take it."""
@@ -145,7 +146,7 @@ class CachedFunction(Generic[P, R]):
         if use is None:
             return await self._function(*args, **kwargs)
         name, tags = use.names(*args, **kwargs)
-        return await use.reader.refresh(name, tags, partial(self._function, *args, **kwargs))
+        return await use.reader.refresh(name, tags, lambda: self._function(*args, **kwargs))
 
     async def fresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute the result for these arguments, and leave the cache as it is."""
@@ -172,7 +173,8 @@ class CachedFunction(Generic[P, R]):
             if self._recipe is None:
                 label = f"{self._function.__module__}.{self._function.__qualname__}"
                 self._recipe = Recipe(label, Codec(_return_type(self._function)), self._policy)
-            self._last = _Use(cache, cache.store.compile_names(self._template), CacheReader(cache.store, self._recipe))
+            reader = CacheReader(cache.store, self._recipe)
+            self._last = _Use(cache, reader, cache.store.compile_names(self._template), reader.get)
         if self._given_cache is not None:
             self._given = self._last
         return self._last

@@ -13,14 +13,25 @@ from uuid import UUID
 from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.errors import DefinitionError
 
-__all__ = ["ENCODERS", "MAX_LENGTH", "check_type", "declared_fields", "encode", "encode_literal", "shorten"]
+__all__ = [
+    "ENCODERS",
+    "MAX_LENGTH",
+    "PLAIN_INT",
+    "check_type",
+    "declared_fields",
+    "encode",
+    "encode_literal",
+    "shorten",
+]
 
 Encoder = Callable[[Any], str]
 
 MAX_LENGTH = 200
 """Longer names are cut and end in a digest of the whole."""
 
-_DIGITS_LIMIT = 10**100
+PLAIN_INT = 10**18
+"""Smaller ints stand as they are, larger ones in base 16: Python refuses to write huge ones in base 10."""
+
 _WITH_VALUE: tuple[type, ...] = (Enum, ScalarValue)
 
 
@@ -79,7 +90,7 @@ def _text(value: str) -> str:
 
 
 def _int(value: int) -> str:
-    return str(value) if -_DIGITS_LIMIT < value < _DIGITS_LIMIT else hex(value)
+    return str(value) if -PLAIN_INT < value < PLAIN_INT else hex(value)
 
 
 def _time(name: str, value: datetime | time) -> str:

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 from cleanarch_kit.application.key_encoding import (
     ENCODERS,
     MAX_LENGTH,
+    PLAIN_INT,
     check_type,
     declared_fields,
     encode,
@@ -59,29 +60,28 @@ class KeyTemplate:
 
     def compile_key(self) -> Callable[..., str]:
         """Make a function that takes the arguments of a call and returns its key."""
-        key: Callable[..., str] = self._compile(f"return {self._key_text()}")
+        key: Callable[..., str] = self._compile(f"return {self._key_text('')}")
         return key
 
-    def compile_names(self, *, entry: str, own: str, tag: str) -> Callable[..., tuple[str, tuple[str, ...]]]:
+    def compile_names(self, key_prefix: str, tag_prefix: str) -> Callable[..., tuple[str, tuple[str, ...]]]:
         """Make a function that takes the arguments of a call and returns the names of its entry and of its tags.
 
+        The first tag is the entry's own and has the entry's name.
+
         Args:
-            entry: stands before the key in the entry's name.
-            own: stands before the key in the name of the entry's own tag, which comes first.
-            tag: stands before the other tags.
+            key_prefix: stands before the key.
+            tag_prefix: stands before the other tags.
         """
         s = self._stem
         tags = "".join(
-            f", {s}tag if len({s}tag := {self._tag_text(tag, parts)}) <= {MAX_LENGTH} else {s}shorten({s}tag)"
+            f", {s}tag if len({s}tag := {self._tag_text(tag_prefix, parts)}) <= {MAX_LENGTH} else {s}shorten({s}tag)"
             for parts in self._tags
         )
         names: Callable[..., tuple[str, tuple[str, ...]]] = self._compile(
-            f"{s}key = {self._key_text()}",
-            f"{s}entry = {_f_string([(entry, f'{s}key')])}",
-            f"{s}own = {_f_string([(own, f'{s}key')])}",
-            f"if len({s}entry) > {MAX_LENGTH}:",
-            f"    {s}entry, {s}own = {s}shorten({s}entry), {s}shorten({s}own)",
-            f"return {s}entry, ({s}own{tags},)",
+            f"{s}name = {self._key_text(key_prefix)}",
+            f"if len({s}name) > {MAX_LENGTH}:",
+            f"    {s}name = {s}shorten({s}name)",
+            f"return {s}name, ({s}name{tags},)",
         )
         return names
 
@@ -93,10 +93,16 @@ class KeyTemplate:
             stem += "_"
         return stem
 
-    def _key_text(self) -> str:
-        return _f_string(
-            [(encode_literal(text), value and f"{self._stem}encode({value})") for text, value in self._key]
-        )
+    def _key_text(self, prefix: str) -> str:
+        s, limit = self._stem, PLAIN_INT
+        encoded = [
+            (
+                encode_literal(text),
+                value and f"{value} if type({value}) is int and -{limit} < {value} < {limit} else {s}encode({value})",
+            )
+            for text, value in self._key
+        ]
+        return _f_string([(prefix, None), *encoded])
 
     def _tag_text(self, prefix: str, parts: Sequence[_Part]) -> str:
         s = self._stem

@@ -39,6 +39,7 @@ class InMemoryCacheBackend:
         self._clock = clock
         self._entries: OrderedDict[str, tuple[CacheEntry, float]] = OrderedDict()
         self._versions: OrderedDict[str, str] = OrderedDict()
+        self._version_of = self._versions.get
         self._locks: dict[str, tuple[object, float]] = {}
         self._numbers = count(1)
 
@@ -53,13 +54,13 @@ class InMemoryCacheBackend:
             kept = entries.get(key)
             if kept is None:
                 found.append(None)
-            elif kept[1] <= now:
-                del entries[key]
-                found.append(None)
-            else:
+            elif kept[1] > now:
                 entries.move_to_end(key)
                 found.append(kept[0])
-        return found, tuple(map(self._versions.get, tags))
+            else:
+                del entries[key]
+                found.append(None)
+        return found, tuple(map(self._version_of, tags))
 
     async def set_many(self, entries: Mapping[str, CacheEntry], ttl: float) -> None:
         """See `CacheBackend`."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 __all__ = ["CacheBackend", "CacheEntry"]
 
@@ -19,6 +19,8 @@ class CacheEntry:
             only while all of them are still the current ones.
         fresh_until: POSIX time from which on it counts as stale. A backend does not look at it.
         load_time: seconds that it took to compute the value. A backend does not look at it.
+        decoded: who decoded the value, and the result: kept where that is immutable and the backend returns this very
+            object again and again. A backend neither stores it nor looks at it.
     """
 
     value: bytes
@@ -26,15 +28,16 @@ class CacheEntry:
     versions: tuple[str, ...]
     fresh_until: float
     load_time: float = 0.0
+    decoded: tuple[object, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
 
 class CacheBackend(Protocol):
     """A store of entries and of tag versions.
 
-    Names of entries, tags and locks come from `Cache` and never coincide. A tag has a version from the first time
-    that somebody asks for it, until it is deleted or the store forgets it; its next version is one that it never had
-    before, so that an entry which was computed under an earlier one can never become valid again. Forgetting is
-    always allowed: it costs a computation and nothing else.
+    Entries, tags and locks have names in spaces of their own: an entry, a tag and a lock of one name have nothing to
+    do with each other. A tag has a version from the first time that somebody asks for it until it is deleted, or the
+    store forgets it. Each version is one that no tag ever had before, so that an entry which was computed under an
+    earlier one never becomes valid again. Forgetting is always allowed: it costs a computation and nothing else.
 
     Every method may raise any exception when the store fails, does so within a bounded time, and may be repeated
     after a failure without harm. A cancelled call leaves the backend usable.
