@@ -4,9 +4,9 @@ The one place that uses pydantic. It is imported when the first codec is built, 
 and sends nothing never pays for it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from functools import lru_cache
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from cleanarch_kit.errors import DefinitionError, SerializationError
 
@@ -114,7 +114,6 @@ class Codec(Generic[T]):
         return f"Codec({self._name})"
 
 
-@lru_cache(maxsize=512)
 def codec(annotation: type[T]) -> Codec[T]:
     """The codec of a type, compiled once and remembered (the 512 used last).
 
@@ -123,6 +122,12 @@ def codec(annotation: type[T]) -> Codec[T]:
     Raises:
         DefinitionError: no JSON form can be derived from it.
     """
+    compiled: Codec[T] = _compiled(cast("Hashable", annotation))
+    return compiled
+
+
+@lru_cache(maxsize=512)
+def _compiled(annotation: Hashable) -> Codec[Any]:
     return Codec(annotation)
 
 

@@ -8,12 +8,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from cleanarch_kit.adapters.sqlalchemy.execution import translated
 from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
 from cleanarch_kit.adapters.sqlalchemy.outbox_claims import claim_by_lease, claim_by_lock
 from cleanarch_kit.adapters.sqlalchemy.outbox_rows import ENVELOPE_COLUMNS, INSERT, LONGEST_WAIT, padded, to_row
 from cleanarch_kit.adapters.sqlalchemy.sqlite import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.tables import outbox, outbox_dead, outbox_partition
-from cleanarch_kit.adapters.sqlalchemy.translation import translated
 from cleanarch_kit.adapters.sqlalchemy.unless_present import insert_unless_present
 from cleanarch_kit.application.envelope import Envelope
 from cleanarch_kit.application.event_registry import EventRegistry
@@ -106,7 +106,7 @@ class SqlAlchemyOutbox:
             if claim is not None or after >= 0:
                 yield claim
                 return
-        if await self._create_partitions():
+        if await translated(self._create_partitions()):
             async with way(self._sessions, after=after, limit=limit, hold=hold) as claim:
                 yield claim
         else:
@@ -115,44 +115,50 @@ class SqlAlchemyOutbox:
     # --- for the operator
     async def stats(self) -> OutboxStats:
         """See `Outbox`."""
-        with translated():
-            async with self._sessions() as session:
-                connection = await session.connection(execution_options={READ_ONLY: True})
-                row = (await connection.execute(_stats)).one()
-        age = None if row.oldest is None else max(row.now - row.oldest, timedelta(0))
-        return OutboxStats(row.pending, row.delayed, row.dead, age)
+        return await translated(self._stats())
 
     async def replay(self, event_ids: Collection[UUID] | None = None) -> int:
         """See `Outbox`. Works in short transactions, each of which puts back some hundred events."""
-        wanted = outbox_dead.c.event_id.in_(event_ids) if event_ids is not None else sa.true()
+        wanted = sa.true() if event_ids is None else outbox_dead.c.event_id.in_(event_ids)
+        newest = await translated(self._newest_dead())
         count = 0
-        with translated():
-            async with self._sessions() as session:
-                newest = await session.scalar(_newest_dead) or 0
-            while moved := await self._replay_some(wanted & (outbox_dead.c.seq <= newest)):
-                count += moved
-        self.wake()
+        while moved := await translated(self._replay_some(wanted & (outbox_dead.c.seq <= newest))):
+            count += moved
+            self.wake()
         return count
+
+    async def _stats(self) -> OutboxStats:
+        async with self._sessions() as session:
+            connection = await session.connection(execution_options={READ_ONLY: True})
+            row = (await connection.execute(_stats)).one()
+        age = None if row.oldest is None else max(row.now - row.oldest, timedelta(0))
+        return OutboxStats(row.pending, row.delayed, row.dead, age)
+
+    async def _newest_dead(self) -> int:
+        async with self._sessions() as session:
+            connection = await session.connection(execution_options={READ_ONLY: True})
+            newest: int | None = (await connection.execute(_newest_dead)).scalar()
+        return newest or 0
 
     async def _replay_some(self, wanted: sa.ColumnElement[bool]) -> int:
         """Lock some rows first: what is deleted is then exactly what was put back."""
         some = sa.select(outbox_dead.c.seq).where(wanted).order_by(outbox_dead.c.seq).limit(_REPLAYED_AT_ONCE)
         async with self._sessions.begin() as session:
-            seqs = (await session.scalars(some.with_for_update())).all()
+            connection = await session.connection()
+            seqs = (await connection.scalars(some.with_for_update())).all()
             if seqs:
-                await session.execute(_put_back, {"seqs": padded(seqs)})
-                await session.execute(_forget, {"seqs": padded(seqs)})
+                await connection.execute(_put_back, {"seqs": padded(seqs)})
+                await connection.execute(_forget, {"seqs": padded(seqs)})
         return len(seqs)
 
     async def _create_partitions(self) -> bool:
         """Create the rows that relays hold, where some are missing; others may do the same."""
-        with translated():
-            async with self._sessions() as session:
-                connection = await session.connection(execution_options={READ_ONLY: True})
-                present = await connection.scalars(_partitions)
-                missing = set(range(self._partitions)).difference(present)
-            if missing:
-                async with self._sessions.begin() as session:
-                    statement = insert_unless_present(outbox_partition, self._dialect)
-                    await session.execute(statement, [{"id": number} for number in sorted(missing)])
+        async with self._sessions() as session:
+            connection = await session.connection(execution_options={READ_ONLY: True})
+            missing = set(range(self._partitions)).difference(await connection.scalars(_partitions))
+        if missing:
+            async with self._sessions.begin() as session:
+                connection = await session.connection()
+                for number in sorted(missing):
+                    await connection.run_sync(insert_unless_present, outbox_partition, {"id": number})
         return bool(missing)

@@ -11,6 +11,7 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
+from cleanarch_kit.adapters.sqlalchemy.execution import translated
 from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
 from cleanarch_kit.adapters.sqlalchemy.outbox_rows import (
     LONGEST_WAIT,
@@ -20,7 +21,6 @@ from cleanarch_kit.adapters.sqlalchemy.outbox_rows import (
 )
 from cleanarch_kit.adapters.sqlalchemy.sqlite import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.tables import outbox_partition
-from cleanarch_kit.adapters.sqlalchemy.translation import translated
 from cleanarch_kit.application.ports.outbox import Claim, FailedEntry, OutboxEntry
 from cleanarch_kit.application.shielding import run_to_end
 from cleanarch_kit.errors import StorageError
@@ -61,8 +61,7 @@ class _LockedClaim:
 
     async def settle(self, published: Collection[int], failed: Collection[FailedEntry]) -> None:
         """See `Claim`."""
-        with translated():
-            await apply_outcome(self.connection, published, failed)
+        await translated(apply_outcome(self.connection, published, failed))
         self.settled = True
 
 
@@ -74,12 +73,10 @@ async def claim_by_lock(sessions: Sessions, *, after: int, limit: int, hold: flo
     relay that held the lock before had just deleted would be sent again.
     """
     async with sessions() as session:
-        with translated():
-            claim = await _lock(session, after, limit, hold)
+        claim = await translated(_lock(session, after, limit, hold))
         yield claim
         if claim is not None and claim.settled:
-            with translated():
-                await session.commit()
+            await translated(session.commit())
 
 
 async def _lock(session: AsyncSession, after: int, limit: int, hold: float) -> _LockedClaim | None:
@@ -127,22 +124,23 @@ class _LeasedClaim:
 
     async def settle(self, published: Collection[int], failed: Collection[FailedEntry]) -> None:
         """See `Claim`."""
-        with translated():
-            async with self.sessions.begin() as session:
-                connection = await session.connection()
-                released = await connection.execute(_release, {"partition": self.partition, "mine": self.token})
-                self.held = False
-                if released.rowcount:
-                    await apply_outcome(connection, published, failed)
-                    return
-        _log.warning("the lease of outbox partition %d ran out: its events are sent again", self.partition)
+        if not await translated(self._settle(published, failed)):
+            _log.warning("the lease of outbox partition %d ran out: its events are sent again", self.partition)
 
     async def release(self) -> None:
-        """Give the partition back at once; if that fails, the lease runs out by itself."""
-        with suppress(StorageError), translated():
-            async with self.sessions.begin() as session:
-                connection = await session.connection()
-                await connection.execute(_release, {"partition": self.partition, "mine": self.token})
+        """Give the partition back; if that fails, the lease runs out by itself."""
+        with suppress(StorageError):
+            await translated(self._settle((), ()))
+
+    async def _settle(self, published: Collection[int], failed: Collection[FailedEntry]) -> bool:
+        """Change nothing unless the lease is still this one."""
+        async with self.sessions.begin() as session:
+            connection = await session.connection()
+            released = await connection.execute(_release, {"partition": self.partition, "mine": self.token})
+            if released.rowcount:
+                await apply_outcome(connection, published, failed)
+        self.held = False
+        return bool(released.rowcount)
 
 
 @asynccontextmanager
@@ -151,8 +149,7 @@ async def claim_by_lease(sessions: Sessions, *, after: int, limit: int, hold: fl
 
     The token grows with each lease, so that whoever comes back after its lease ran out changes nothing.
     """
-    with translated():
-        claim = await _take_lease(sessions, after, limit, hold)
+    claim = await translated(_take_lease(sessions, after, limit, hold))
     try:
         yield claim
     finally:

@@ -1,22 +1,40 @@
 """Inserting a row unless one with its key is there."""
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from cleanarch_kit.adapters.sqlalchemy.driver_errors import translate
+from cleanarch_kit.errors import DuplicateError
 
 __all__ = ["insert_unless_present"]
 
 
-def insert_unless_present(table: sa.Table, dialect: str) -> sa.Insert:
-    """An INSERT that adds no row where the primary key exists; its `rowcount` tells.
+def insert_unless_present(
+    connection: sa.Connection, table: sa.Table, row: Mapping[str, object | sa.ColumnElement[object]]
+) -> bool:
+    """Insert a row, in the transaction of the connection, which stays usable either way.
 
-    It waits for a transaction that has inserted the same key and not yet ended.
+    Waits for a transaction that has inserted the same key and not ended yet.
 
-    Args:
-        table: the table; what is inserted must fit its columns, as MariaDB mends or drops what does not.
-        dialect: name of the database's dialect.
+    Returns:
+        Whether the row was inserted; False if one with its key is there.
     """
-    if dialect == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return sa.insert(table).prefix_with("IGNORE")
+    if connection.dialect.name == "postgresql":
+        statement = postgresql.insert(table).on_conflict_do_nothing().values(row)
+        return connection.execute(statement, execution_options=_COUNTED).rowcount == 1
+    if connection.dialect.name == "sqlite":
+        return connection.execute(sqlite.insert(table).on_conflict_do_nothing().values(row)).rowcount == 1
+    # INSERT IGNORE would also ignore what does not fit, and its driver logs the key of every duplicate.
+    try:
+        connection.execute(sa.insert(table).values(row))
+    except IntegrityError as error:
+        if isinstance(translate(error), DuplicateError):
+            return False
+        raise
+    return True
+
+
+_COUNTED = {"preserve_rowcount": True}  # psycopg does not keep it where SQLAlchemy asks for a result

@@ -1,0 +1,51 @@
+"""`SqlAlchemyInbox`: the inbox in the database that holds the effects."""
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from cleanarch_kit.adapters.sqlalchemy.execution import run
+from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
+from cleanarch_kit.adapters.sqlalchemy.streaming import free_connection
+from cleanarch_kit.adapters.sqlalchemy.tables import inbox
+from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
+from cleanarch_kit.adapters.sqlalchemy.unless_present import insert_unless_present
+from cleanarch_kit.errors import InvalidValueError
+
+__all__ = ["SqlAlchemyInbox"]
+
+_LONGEST_CONSUMER = 200
+
+
+class SqlAlchemyInbox:
+    """Remembers in the unit of work's own transaction what a consumer has handled; satisfies `Inbox`.
+
+    Its table comes from `add_kit_tables`. Rows stay until you delete them: keep them for as long as an event may
+    come again, by ``handled_at``.
+    """
+
+    def __init__(self, uow: SqlAlchemyUnitOfWork) -> None:
+        """Take part in a unit of work; it may be opened later.
+
+        Args:
+            uow: the handler's unit of work.
+        """
+        self._uow = uow
+
+    async def once(self, consumer: str, event_id: UUID) -> bool:
+        """See `Inbox`.
+
+        Raises:
+            InvalidValueError: the consumer's name is not 1 to 200 printable characters without spaces around them.
+            StorageError: the store refused or failed.
+        """
+        if not 0 < len(consumer) <= _LONGEST_CONSUMER or not consumer.isprintable() or consumer != consumer.strip():
+            raise InvalidValueError("consumer", f"must be a name of 1 to {_LONGEST_CONSUMER} printable characters")
+        self._uow.writing()
+        session = self._uow.transaction.connection
+        return await self._uow.guard.run(run, session, inbox.metadata, _insert, consumer, event_id)
+
+
+def _insert(session: Session, consumer: str, event_id: UUID) -> bool:
+    row = {"consumer": consumer, "event_id": event_id, "handled_at": now_plus(0.0)}
+    return insert_unless_present(free_connection(session), inbox, row)
