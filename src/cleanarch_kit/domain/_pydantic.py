@@ -5,12 +5,12 @@ and takes a dict from each. Building these dicts needs no import, so the domain 
 format of a value does not depend on which module was imported first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-__all__ = ["JSON_SCHEMAS", "MASK", "json_value", "masked_schema", "scalar_schema"]
+__all__ = ["JSON_SCHEMAS", "MASK", "composite_schema", "json_value", "masked_schema", "scalar_schema"]
 
 MASK = "**********"
 """What is shown in place of what must not be seen."""
@@ -65,6 +65,29 @@ def masked_schema(value_type: type, build: Callable[[object], object], plain: Ca
 
     steps = [_plain_validator(_Masked), _plain_validator(unmask)]
     return _with_serialization({"type": "chain", "steps": steps}, plain)
+
+
+def composite_schema(cls: type, parts: Mapping[str, Mapping[str, object]]) -> object:
+    """Core schema of a frozen slotted dataclass whose fields must not be converted on their way in.
+
+    pydantic's own would make the integer 1 of 1.0, of "1" and of true. To wrap that one is no way out: from the second
+    field of the type on, pydantic refers to the schema inside the wrapping.
+
+    Args:
+        cls: the dataclass.
+        parts: core schema of each field.
+    """
+    fields = [{"type": "dataclass-field", "name": name, "schema": dict(schema)} for name, schema in parts.items()]
+    return {
+        "type": "dataclass",
+        "cls": cls,
+        "ref": f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
+        "schema": {"type": "dataclass-args", "dataclass_name": cls.__name__, "fields": fields},
+        "fields": list(parts),
+        "post_init": True,
+        "slots": True,
+        "frozen": True,
+    }
 
 
 class _Masked(str):

@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
 from cleanarch_kit.domain._primitives import decimal_number
+from cleanarch_kit.domain._pydantic import composite_schema
 from cleanarch_kit.domain.values.currency import EXPONENTS, Currency
 from cleanarch_kit.domain.values.percentage import Percentage
 from cleanarch_kit.errors import CurrencyMismatchError, InvalidValueError
@@ -42,6 +43,11 @@ class Money:
             raise InvalidValueError("Money", "amount must be from -10^18 to 10^18 minor units")
         if type(self.currency) is not str or self.currency not in EXPONENTS:
             raise InvalidValueError("Money", "currency must be an ISO 4217 code in capitals, such as EUR")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> object:
+        amount = {"type": "int", "strict": True, "ge": -_LIMIT, "le": _LIMIT}
+        return composite_schema(cls, {"amount": amount, "currency": {"type": "str", "strict": True}})
 
     @classmethod
     def of(cls, amount: str | int | Decimal, currency: str | Currency, *, rounding: str | None = None) -> "Money":
