@@ -10,11 +10,9 @@ from cleanarch_kit.adapters.sqlalchemy.streaming import free_connection
 from cleanarch_kit.adapters.sqlalchemy.tables import inbox
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 from cleanarch_kit.adapters.sqlalchemy.unless_present import insert_unless_present
-from cleanarch_kit.errors import InvalidValueError
+from cleanarch_kit.application.ports.inbox import checked_consumer
 
 __all__ = ["SqlAlchemyInbox"]
-
-_LONGEST_CONSUMER = 200
 
 
 class SqlAlchemyInbox:
@@ -33,17 +31,11 @@ class SqlAlchemyInbox:
         self._uow = uow
 
     async def once(self, consumer: str, event_id: UUID) -> bool:
-        """See `Inbox`.
-
-        Raises:
-            InvalidValueError: the consumer's name is not 1 to 200 printable characters without spaces around them.
-            StorageError: the store refused or failed.
-        """
-        if not 0 < len(consumer) <= _LONGEST_CONSUMER or not consumer.isprintable() or consumer != consumer.strip():
-            raise InvalidValueError("consumer", f"must be a name of 1 to {_LONGEST_CONSUMER} printable characters")
+        """See `Inbox`."""
+        name = checked_consumer(consumer)
         self._uow.writing()
         session = self._uow.transaction.connection
-        return await self._uow.guard.run(run, session, inbox.metadata, _insert, consumer, event_id)
+        return await self._uow.guard.run(run, session, inbox.metadata, _insert, name, event_id)
 
 
 def _insert(session: Session, consumer: str, event_id: UUID) -> bool:

@@ -3,7 +3,11 @@
 from typing import Protocol
 from uuid import UUID
 
-__all__ = ["Inbox"]
+from cleanarch_kit.errors import InvalidValueError
+
+__all__ = ["Inbox", "checked_consumer"]
+
+_LONGEST_NAME = 200
 
 
 class Inbox(Protocol):
@@ -21,10 +25,29 @@ class Inbox(Protocol):
         handler may still fail.
 
         Args:
-            consumer: name of the consumer, 1 to 200 characters: another consumer handles the same event once more.
+            consumer: name of the consumer, with 1 to 200 printable characters and no spaces around them. Another
+                consumer handles the same event once more.
             event_id: identity of the event.
 
         Returns:
             True the first time, False if the consumer has handled the event.
+
+        Raises:
+            InvalidValueError: the name of the consumer breaks the rule above.
+            UnitOfWorkStateError: the unit of work is not open, or read-only.
+            StorageError: the store refused or failed.
         """
         ...
+
+
+def checked_consumer(consumer: str) -> str:
+    """The name of a consumer, for adapters that store it.
+
+    Raises:
+        InvalidValueError: it does not have 1 to 200 printable characters without spaces around them.
+    """
+    if not 0 < len(consumer) <= _LONGEST_NAME or not consumer.isprintable() or consumer != consumer.strip():
+        raise InvalidValueError(
+            "consumer", f"must have 1 to {_LONGEST_NAME} printable characters and no spaces around them"
+        )
+    return consumer
