@@ -39,7 +39,7 @@ class OwnedPool(AsyncAdaptedQueuePool):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._owners: dict[str, tuple[int, asyncio.AbstractEventLoop]] = {}
+        self._owner: dict[str, object] = {}
 
     def connect(self) -> PoolProxiedConnection:
         """Lend a connection.
@@ -47,10 +47,11 @@ class OwnedPool(AsyncAdaptedQueuePool):
         Raises:
             EngineOwnershipError: the engine was used by another event loop or before a fork.
         """
-        pid, loop = self._owners.setdefault("owner", (os.getpid(), asyncio.get_running_loop()))
-        if pid != os.getpid():
+        # setdefault, because two threads with a loop each may come first at the same time
+        if self._owner.setdefault("pid", os.getpid()) != os.getpid():
             raise EngineOwnershipError(_OTHER_PROCESS)
-        if loop is not asyncio.get_running_loop():
+        loop = asyncio.get_running_loop()
+        if self._owner.setdefault("loop", loop) is not loop:
             raise EngineOwnershipError(_OTHER_LOOP)
         return super().connect()
 
