@@ -121,8 +121,8 @@ TEXTS: list[tuple[CleanArchError, str]] = [
     ),
     (errors.AccessDeniedError("CreateUser"), "the caller is not allowed to have CreateUser handled"),
     (
-        errors.IdempotencyConflictError("CreateUser"),
-        "the same CreateUser is being handled already: ask again later, with the same key",
+        errors.IdempotencyConflictError(),
+        "the same request is being handled already: ask again later, with the same idempotency key",
     ),
     (errors.MissingExtraError("redis"), "this needs the extra 'redis': pip install 'cleanarch-kit[redis]'"),
 ]
@@ -152,14 +152,14 @@ def test_every_error_has_its_text_tested() -> None:
 def test_errors_cross_a_process_boundary_without_the_driver_s_own(error: CleanArchError) -> None:
     if isinstance(error, errors.StorageError):
         error.orig = OSError("the driver's words")
-    twin = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own data
+    twin = pickle.loads(pickle.dumps(error))
     assert type(twin) is type(error)
     assert str(twin) == str(error)
     assert getattr(twin, "orig", None) is None
 
 
 def test_an_error_derived_by_a_user_without_fields_pickles_too() -> None:
-    twin = pickle.loads(pickle.dumps(errors.DomainError("the order is closed")))  # noqa: S301 - our own data
+    twin = pickle.loads(pickle.dumps(errors.DomainError("the order is closed")))
     assert (type(twin), str(twin)) == (errors.DomainError, "the order is closed")
 
 
