@@ -518,16 +518,10 @@ class AccessDeniedError(CleanArchError):
 
 @dataclass(eq=False, repr=False)
 class IdempotencyConflictError(CleanArchError):
-    """The same request is being handled already, or how it ended is not known yet.
-
-    Attributes:
-        message_type: qualified name of the message's type.
-    """
-
-    message_type: str
+    """The same request is being handled already, or how it ended is not known yet."""
 
     def __str__(self) -> str:
-        return f"the same {self.message_type} is being handled already: ask again later, with the same key"
+        return "the same request is being handled already: ask again later, with the same idempotency key"
 
 
 @dataclass(eq=False, repr=False)

@@ -10,6 +10,7 @@ from cleanarch_kit.application.cache_store import CacheStatistics
 from cleanarch_kit.application.cached import CachedFunction, CachedMethod, cached
 from cleanarch_kit.application.context import MessageContext, current_context, message_context
 from cleanarch_kit.application.cursor import CursorCodec
+from cleanarch_kit.application.dependencies import Dependency
 from cleanarch_kit.application.envelope import Envelope
 from cleanarch_kit.application.event_delivery import (
     Concurrent,
@@ -21,18 +22,29 @@ from cleanarch_kit.application.event_registry import EventRegistry
 from cleanarch_kit.application.handlers import handles, on
 from cleanarch_kit.application.in_thread import in_thread
 from cleanarch_kit.application.messages import Command, Message, Query, StreamQuery
+from cleanarch_kit.application.middleware.authorization import Authorization, anyone, policy
+from cleanarch_kit.application.middleware.correlation import Correlation
+from cleanarch_kit.application.middleware.idempotency import Idempotency, idempotent
+from cleanarch_kit.application.middleware.logging import Logging
 from cleanarch_kit.application.middleware.only import only
 from cleanarch_kit.application.middleware.protocol import (
     Middleware,
     MiddlewareFactory,
     Next,
+    NextStream,
     Placement,
     ScopedMiddleware,
+    StreamMiddleware,
 )
+from cleanarch_kit.application.middleware.query_cache import QueryCache, cached_query
+from cleanarch_kit.application.middleware.retry import Retry
+from cleanarch_kit.application.middleware.timeout import Timeout
+from cleanarch_kit.application.middleware.validation import Validation, rule
 from cleanarch_kit.application.pagination import CursorPage, CursorRequest, Page, PageRequest, Slice
 from cleanarch_kit.application.ports.cache import CacheBackend, CacheEntry
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.event_sink import EventSink
+from cleanarch_kit.application.ports.idempotency import IdempotencyClaim, IdempotencyStore
 from cleanarch_kit.application.ports.inbox import Inbox
 from cleanarch_kit.application.ports.message_bus import CommandBus, QueryBus
 from cleanarch_kit.application.ports.outbox import (
@@ -55,6 +67,7 @@ from cleanarch_kit.application.upcasting import EventFields, Upcaster, upcasts
 from cleanarch_kit.application.wake_up import Signal, WakeUp
 
 __all__ = [
+    "Authorization",
     "Backoff",
     "Cache",
     "CacheBackend",
@@ -68,10 +81,12 @@ __all__ = [
     "CommandBus",
     "CommitCallback",
     "Concurrent",
+    "Correlation",
     "CursorCodec",
     "CursorPage",
     "CursorRequest",
     "DeliveryPolicy",
+    "Dependency",
     "Envelope",
     "EventFields",
     "EventPublisher",
@@ -79,15 +94,20 @@ __all__ = [
     "EventSink",
     "FailFast",
     "FailedEntry",
+    "Idempotency",
+    "IdempotencyClaim",
+    "IdempotencyStore",
     "Identified",
     "Inbox",
     "LogAndContinue",
+    "Logging",
     "Message",
     "MessageBus",
     "MessageContext",
     "Middleware",
     "MiddlewareFactory",
     "Next",
+    "NextStream",
     "Outbox",
     "OutboxEntry",
     "OutboxStats",
@@ -99,30 +119,40 @@ __all__ = [
     "Placement",
     "Query",
     "QueryBus",
+    "QueryCache",
     "Relay",
     "RelayReport",
     "Repository",
     "Resolve",
+    "Retry",
     "Scope",
     "ScopedMiddleware",
     "SearchableRepository",
     "Signal",
     "Slice",
     "SortFields",
+    "StreamMiddleware",
     "StreamQuery",
+    "Timeout",
     "UnitOfWork",
     "Upcaster",
+    "Validation",
     "WakeUp",
+    "anyone",
     "cached",
+    "cached_query",
     "codec",
     "current_context",
     "current_unit_of_work",
     "full_jitter",
     "handles",
+    "idempotent",
     "in_thread",
     "message_context",
     "on",
     "only",
+    "policy",
     "provide",
+    "rule",
     "upcasts",
 ]

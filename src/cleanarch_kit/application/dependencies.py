@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cleanarch_kit.errors import DefinitionError
 
-__all__ = ["Dependency", "constructor_dependencies", "keyword_dependencies", "location_of"]
+__all__ = ["Dependency", "constructor_dependencies", "keyword_dependencies", "location_of", "qualified_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,14 @@ def location_of(target: object) -> str:
         return f"{inspect.getfile(owner)}:{inspect.getsourcelines(owner)[1]}"
     except (OSError, TypeError):  # a class made in a shell, or in C
         return owner.__module__
+
+
+def qualified_name(target: object) -> str:
+    """Return module and qualified name of a function or a class, or of the class that an object is of."""
+    if isinstance(target, types.ModuleType):
+        return target.__name__
+    plain = target if hasattr(target, "__qualname__") else type(target)
+    return f"{plain.__module__}.{getattr(plain, '__qualname__', '')}"
 
 
 def keyword_dependencies(function: Callable[..., object], *, positional: int, owner: str) -> tuple[Dependency, ...]:

@@ -11,6 +11,7 @@ from cleanarch_kit.application.dependencies import (
     constructor_dependencies,
     keyword_dependencies,
     location_of,
+    qualified_name,
 )
 from cleanarch_kit.application.handlers import EventMark, MessageMark, marks_of
 from cleanarch_kit.errors import DefinitionError
@@ -66,7 +67,7 @@ def discover(given: Iterable[object], mark: _Mark) -> list[Handler]:
         if not handlers:
             decorator = "@handles" if mark is MessageMark else "@on"
             raise DefinitionError(
-                f"{_name_of(candidate)} ({location_of(candidate)}) is no handler:"
+                f"{qualified_name(candidate)} ({location_of(candidate)}) is no handler:"
                 f" mark a function or a method with {decorator}"
             )
         found += [handler for handler in handlers if handler not in found]
@@ -85,7 +86,7 @@ def handler_of(function: Callable[..., Any], subject: type[object]) -> Handler:
     Raises:
         DefinitionError: it does not take a message, or asks for what cannot be a dependency.
     """
-    name = _name_of(function)
+    name = qualified_name(function)
     dependencies = keyword_dependencies(function, positional=1, owner=name)
     return Handler(
         subject=subject,
@@ -107,7 +108,7 @@ def _handlers_of(member: object, mark: _Mark) -> Iterator[Handler]:
     else:
         for function in _marked_methods(type(member)):
             method = function.__get__(member)
-            if keyword_dependencies(method, positional=1, owner=_name_of(function)):
+            if keyword_dependencies(method, positional=1, owner=qualified_name(function)):
                 raise _dependency_of_method(function)
             for subject in _subjects(function, mark):
                 yield handler_of(method, subject)
@@ -120,8 +121,8 @@ def _of_class(cls: type[object], mark: _Mark) -> Iterator[Handler]:
         if not subjects:
             continue
         if dependencies is None:
-            dependencies = constructor_dependencies(cls, owner=f"{cls.__module__}.{cls.__qualname__}")
-        if keyword_dependencies(function, positional=2, owner=_name_of(function)):
+            dependencies = constructor_dependencies(cls, owner=qualified_name(cls))
+        if keyword_dependencies(function, positional=2, owner=qualified_name(function)):
             raise _dependency_of_method(function)
         for subject in subjects:
             yield Handler(
@@ -129,7 +130,7 @@ def _of_class(cls: type[object], mark: _Mark) -> Iterator[Handler]:
                 target=function,
                 construct=cls,
                 source=function,
-                name=_name_of(function),
+                name=qualified_name(function),
                 location=location_of(function),
                 dependencies=dependencies,
             )
@@ -163,13 +164,6 @@ def written_in(module: ModuleType) -> Iterator[object]:
 
 def _dependency_of_method(function: object) -> DefinitionError:
     return DefinitionError(
-        f"{_name_of(function)} ({location_of(function)}) asks for more than its message:"
+        f"{qualified_name(function)} ({location_of(function)}) asks for more than its message:"
         " let the constructor of its class ask for it"
     )
-
-
-def _name_of(candidate: object) -> str:
-    if isinstance(candidate, ModuleType):
-        return candidate.__name__
-    plain = candidate if hasattr(candidate, "__qualname__") else type(candidate)
-    return f"{plain.__module__}.{getattr(plain, '__qualname__', '')}"

@@ -14,6 +14,7 @@ from typing import Any, Concatenate, Generic, TypeAlias, cast, overload
 
 from typing_extensions import ParamSpec, TypeVar
 
+from cleanarch_kit.application.dependencies import qualified_name
 from cleanarch_kit.application.messages import Message, StreamQuery
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.errors import DefinitionError
@@ -98,11 +99,11 @@ class _Handles(Generic[MessageT_co]):
     def __call__(self, handler: Callable[..., _Returning[object]], /) -> Callable[..., _Returning[object]]:
         if not _is_async(handler, inspect.iscoroutinefunction):
             raise DefinitionError(
-                f"{_name(handler)} handles {self._message.__qualname__} and is not async:"
+                f"{qualified_name(handler)} handles {self._message.__qualname__} and is not async:"
                 " write `async def`, or wrap it in in_thread()"
             )
         if marks_of(handler):
-            raise DefinitionError(f"{_name(handler)} is marked twice: give each message a handler of its own")
+            raise DefinitionError(f"{qualified_name(handler)} is marked twice: give each message a handler of its own")
         _put(MessageMark(self._message), handler)
         return handler
 
@@ -128,11 +129,11 @@ class _HandlesStream(Generic[StreamT_co]):
     def __call__(self, handler: Callable[..., AsyncIterator[object]], /) -> Callable[..., AsyncIterator[object]]:
         if not _is_async(handler, inspect.isasyncgenfunction):
             raise DefinitionError(
-                f"{_name(handler)} handles {self._message.__qualname__} and is no async generator:"
+                f"{qualified_name(handler)} handles {self._message.__qualname__} and is no async generator:"
                 " write `async def` with `yield`"
             )
         if marks_of(handler):
-            raise DefinitionError(f"{_name(handler)} is marked twice: give each message a handler of its own")
+            raise DefinitionError(f"{qualified_name(handler)} is marked twice: give each message a handler of its own")
         _put(MessageMark(self._message), handler)
         return handler
 
@@ -162,7 +163,7 @@ class _On(Generic[EventT]):
     def __call__(self, handler: Callable[..., _Returning[None]], /) -> Callable[..., _Returning[None]]:
         if not _is_async(handler, inspect.iscoroutinefunction):
             raise DefinitionError(
-                f"{_name(handler)} handles {self._mark.event.__qualname__} and is not async:"
+                f"{qualified_name(handler)} handles {self._mark.event.__qualname__} and is not async:"
                 " write `async def`, or wrap it in in_thread()"
             )
         _put(self._mark, handler)
@@ -171,10 +172,6 @@ class _On(Generic[EventT]):
 
 def _is_class_of(candidate: object, base: type[object]) -> bool:
     return isinstance(candidate, type) and issubclass(candidate, base)
-
-
-def _name(handler: object) -> str:
-    return f"{getattr(handler, '__module__', '?')}.{getattr(handler, '__qualname__', type(handler).__qualname__)}"
 
 
 @overload

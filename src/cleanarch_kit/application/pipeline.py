@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cleanarch_kit.application.dependencies import Dependency, keyword_dependencies, location_of
+from cleanarch_kit.application.dependencies import Dependency, keyword_dependencies, location_of, qualified_name
 from cleanarch_kit.application.discovery import Handler
 from cleanarch_kit.application.invocation import Run, ScopedStep, Views, compile_invocation
 from cleanarch_kit.application.isolation import isolated
@@ -59,7 +59,9 @@ def compile_pipeline(
     stream = StreamQuery in handler.subject.__mro__
     outer = _applying(middleware, handler.subject)
     targets = [_outside(step, stream=stream) for step in outer]
-    inner = tuple(_inside(step, stream=stream) for step in _applying(scoped_middleware, handler.subject))
+    chosen = _applying(scoped_middleware, handler.subject)
+    inner = tuple(_inside(step, stream=stream) for step in chosen)
+    _check_order(handler, [*outer, *chosen])
     needed = [*(dependency for step in inner for dependency in step.dependencies), *handler.dependencies]
     invocation = compile_invocation(handler, inner, scope, views, stream=stream)
     run = _wrapped(targets, invocation.run)
@@ -80,8 +82,22 @@ def compile_pipeline(
 
 def name_of(middleware: object) -> str:
     """Return how a middleware, or a scope, is called in explanations and errors."""
-    plain: object = middleware if hasattr(middleware, "__qualname__") else type(middleware)
-    return f"{plain.__module__}.{getattr(plain, '__qualname__', '')}"
+    if not hasattr(middleware, "__qualname__") and type(middleware).__repr__ is not object.__repr__:
+        return repr(middleware)
+    return qualified_name(middleware)
+
+
+def _check_order(handler: Handler, steps: Sequence[Any]) -> None:
+    """Refuse what answers in the handler's place before it is known whether the caller may have the answer."""
+    answering = None
+    for step in steps:
+        if answering is not None and getattr(step, "guards", False):
+            raise DefinitionError(
+                f"{handler.subject.__qualname__} passes {name_of(answering)} before {name_of(step)}, so that it would"
+                " answer who is not allowed: put the guard first"
+            )
+        if getattr(step, "answers_itself", False):
+            answering = step
 
 
 def _applying(middleware: Iterable[object], message_type: type[object]) -> tuple[Any, ...]:
@@ -116,7 +132,7 @@ def _outside(middleware: Any, *, stream: bool) -> Callable[..., Any]:
     target = _target(middleware, stream=stream)
     if getattr(middleware, "placement", Placement.ANYWHERE) is Placement.INSIDE:
         raise DefinitionError(f"{name_of(middleware)} belongs {Placement.INSIDE.value}")
-    dependencies = keyword_dependencies(target, positional=2, owner=name_of(middleware))
+    dependencies = _dependencies(middleware, target)
     if dependencies:
         raise DefinitionError(
             f"{name_of(middleware)} ({location_of(middleware)}) asks for {dependencies[0].parameter!r}, and outside the"
@@ -129,9 +145,13 @@ def _inside(middleware: Any, *, stream: bool) -> ScopedStep:
     target = _target(middleware, stream=stream)
     if getattr(middleware, "placement", Placement.ANYWHERE) is Placement.OUTSIDE:
         raise DefinitionError(f"{name_of(middleware)} belongs {Placement.OUTSIDE.value}")
-    return ScopedStep(
-        name_of(middleware), target, keyword_dependencies(target, positional=2, owner=name_of(middleware))
-    )
+    return ScopedStep(name_of(middleware), target, _dependencies(middleware, target))
+
+
+def _dependencies(middleware: Any, target: Callable[..., Any]) -> tuple[Dependency, ...]:
+    """Return what a middleware says that it depends on, or else what its signature says."""
+    stated: tuple[Dependency, ...] | None = getattr(middleware, "dependencies", None)
+    return keyword_dependencies(target, positional=2, owner=name_of(middleware)) if stated is None else stated
 
 
 def _target(middleware: Any, *, stream: bool) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from cleanarch_kit.adapters.memory.cache import InMemoryCacheBackend
 from cleanarch_kit.adapters.memory.event_publisher import InMemoryEventPublisher
 from cleanarch_kit.adapters.memory.event_sink import InMemoryEventSink
+from cleanarch_kit.adapters.memory.idempotency import InMemoryIdempotencyStore
 from cleanarch_kit.adapters.memory.inbox import InMemoryInbox
 from cleanarch_kit.adapters.memory.outbox import InMemoryOutbox
 from cleanarch_kit.adapters.memory.repository import InMemoryRepository
@@ -13,6 +14,7 @@ __all__ = [
     "InMemoryCacheBackend",
     "InMemoryEventPublisher",
     "InMemoryEventSink",
+    "InMemoryIdempotencyStore",
     "InMemoryInbox",
     "InMemoryOutbox",
     "InMemoryRepository",
