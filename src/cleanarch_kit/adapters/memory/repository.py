@@ -3,7 +3,7 @@
 import asyncio
 import builtins
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
@@ -98,7 +98,7 @@ class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], 
 
     async def stream(
         self, *where: Criterion[EntityT] | None, order_by: Ordering[EntityT] | None = None
-    ) -> AsyncIterator[EntityT]:
+    ) -> AsyncGenerator[EntityT]:
         """All entities that meet the criteria, not tracked. See `SearchableRepository.stream`."""
         for row in await self._found(trace_all(where, self._type), self._keyset(order_by)):
             yield self.entities.mapper.load(row.state)

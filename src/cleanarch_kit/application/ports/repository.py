@@ -2,7 +2,7 @@
 
 import builtins
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from types import MappingProxyType
 from typing import ClassVar, Generic, Protocol, TypeVar
 
@@ -175,10 +175,10 @@ class SearchableRepository(Repository[EntityT, IdT]):
     @abstractmethod
     def stream(
         self, *where: Criterion[EntityT] | None, order_by: Ordering[EntityT] | None = None
-    ) -> AsyncIterator[EntityT]:
+    ) -> AsyncGenerator[EntityT]:
         """All entities that meet the criteria, one after another and *not* tracked: for reading what is large.
 
-        Left before its end, the iterator must be closed, as ``contextlib.aclosing`` does.
+        Left before its end, it must be closed, as ``contextlib.aclosing`` does.
         """
 
     async def first(
