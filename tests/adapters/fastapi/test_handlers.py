@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from cleanarch_kit.adapters.fastapi import CORRELATION_HEADER, DEFAULT_PROBLEMS, Problem, install
 from cleanarch_kit.domain import EntityId
 from cleanarch_kit.errors import (
+    AccessDeniedError,
     CleanArchError,
     CommitOutcomeUnknownError,
     ConcurrencyError,
@@ -23,6 +24,8 @@ from cleanarch_kit.errors import (
     EventEncodingError,
     ForeignKeyError,
     HandlerNotFoundError,
+    HandlerTimeoutError,
+    IdempotencyConflictError,
     InputError,
     InvalidCursorError,
     InvalidPageError,
@@ -87,6 +90,19 @@ def failing_app(error: Exception, problems: Mapping[type[ErrorT], Problem] | Non
             "Somebody else changed it in the meantime: read it again and decide again.",
         ),
         (TransientError("deadlock"), 503, "Temporarily unavailable", "Nothing was changed. Try again."),
+        (AccessDeniedError("app.DeleteUser"), 403, "Not allowed", ""),
+        (
+            IdempotencyConflictError("app.Pay"),
+            409,
+            "In progress",
+            "The same request is being handled already: ask again later, with the same key.",
+        ),
+        (
+            HandlerTimeoutError("app.Pay", 5),
+            504,
+            "Took too long",
+            "The change may or may not have been made: look before you repeat it.",
+        ),
         (
             CommitOutcomeUnknownError(),
             503,

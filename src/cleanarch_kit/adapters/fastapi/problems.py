@@ -11,10 +11,13 @@ from fastapi import Response
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from cleanarch_kit.errors import (
+    AccessDeniedError,
     CommitOutcomeUnknownError,
     ConcurrencyError,
     DomainError,
     DuplicateError,
+    HandlerTimeoutError,
+    IdempotencyConflictError,
     InputError,
     NotFoundError,
     TransientError,
@@ -89,6 +92,20 @@ DEFAULT_PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
             "urn:problem-type:temporarily-unavailable",
             detail="Nothing was changed. Try again.",
             retry_after=1,
+        ),
+        AccessDeniedError: Problem(403, "Not allowed", "urn:problem-type:not-allowed", detail=""),
+        IdempotencyConflictError: Problem(
+            409,
+            "In progress",
+            "urn:problem-type:in-progress",
+            detail="The same request is being handled already: ask again later, with the same key.",
+            retry_after=1,
+        ),
+        HandlerTimeoutError: Problem(
+            504,
+            "Took too long",
+            "urn:problem-type:took-too-long",
+            detail="The change may or may not have been made: look before you repeat it.",
         ),
         CommitOutcomeUnknownError: Problem(
             503,

@@ -1,0 +1,1 @@
+"""HTTP: what a client may ask, and how it is answered."""

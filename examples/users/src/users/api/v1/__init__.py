@@ -1,0 +1,1 @@
+"""The first version of the interface. A later one stands beside it."""

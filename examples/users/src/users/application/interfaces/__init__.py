@@ -1,0 +1,1 @@
+"""The ports: what the use cases need, in their own words."""

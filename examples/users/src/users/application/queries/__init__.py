@@ -1,0 +1,1 @@
+"""Queries: what only reads. They see read-only units of work."""

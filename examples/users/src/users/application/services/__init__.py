@@ -1,0 +1,1 @@
+"""What stands beside the handlers: the service that callers see, and what follows from events."""

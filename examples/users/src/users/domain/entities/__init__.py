@@ -1,0 +1,1 @@
+"""Entities: the same while their fields change."""

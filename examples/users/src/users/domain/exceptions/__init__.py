@@ -1,0 +1,1 @@
+"""The rules of the domain, as the errors that break them."""

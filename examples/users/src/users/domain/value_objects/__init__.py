@@ -1,0 +1,1 @@
+"""Values: equal by what they hold, checked when they are made."""

@@ -1,0 +1,1 @@
+"""The adapters: how the ports of the application are filled."""

@@ -1,0 +1,1 @@
+"""What every part may use: settings and logging. It knows none of the parts."""
