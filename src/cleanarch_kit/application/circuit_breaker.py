@@ -30,11 +30,6 @@ class CircuitBreaker:
         """Whether calls are held back."""
         return self._faults >= self.FAULTS
 
-    @property
-    def is_calm(self) -> bool:
-        """Whether the last call succeeded."""
-        return self._faults == 0
-
     def allows(self) -> bool:
         """Whether to make a call now. Where the circuit is open, True stands for one call only."""
         if self._faults < self.FAULTS:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from typing import TypeGuard
 from uuid import UUID
 
 from cleanarch_kit.domain.value_object import ScalarValue
@@ -11,7 +12,6 @@ from cleanarch_kit.domain.value_object import ScalarValue
 __all__ = ["is_immutable"]
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, Decimal, UUID, date, datetime, time, timedelta})
-_CONTAINERS: tuple[type[Iterable[object]], ...] = (tuple, frozenset)
 
 
 def is_immutable(value: object) -> bool:
@@ -22,9 +22,13 @@ def is_immutable(value: object) -> bool:
     """
     if type(value) in _PLAIN or isinstance(value, Enum | ScalarValue):
         return True
-    if isinstance(value, _CONTAINERS):
+    if _is_container(value):
         return all(map(is_immutable, value))
     parameters = getattr(value, "__dataclass_params__", None)
     if parameters is None or not parameters.frozen:
         return False
     return all(is_immutable(getattr(value, name, None)) for name in getattr(value, "__dataclass_fields__", ()))
+
+
+def _is_container(value: object) -> TypeGuard[Iterable[object]]:
+    return isinstance(value, tuple | frozenset)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
+from keyword import iskeyword
 from string import Formatter
 from typing import Any, get_type_hints
 
@@ -148,7 +149,7 @@ class KeyTemplate:
     def _check_placeholder(self, template: str, expression: str, *, plain: bool) -> None:
         root, *attributes = expression.split(".")
         names = [root, *attributes]
-        if not plain or not all(name.isidentifier() for name in names) or any(map(_is_hidden, attributes)):
+        if not plain or not all(map(_is_name, names)) or any(name.startswith("_") for name in attributes):
             raise DefinitionError(
                 f"{self._name}: {{{expression}}} in {template!r} must be a parameter or public attributes of one,"
                 " {parameter} or {parameter.attribute}, without index, conversion or format"
@@ -209,8 +210,8 @@ def _f_string(parts: Sequence[_Part]) -> str:
     return f"f{text!r}"
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith("_")
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not iskeyword(text)
 
 
 def _hints_of(annotated: Callable[..., object]) -> Mapping[str, object]:
