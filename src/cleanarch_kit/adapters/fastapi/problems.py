@@ -94,13 +94,7 @@ DEFAULT_PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
             retry_after=1,
         ),
         AccessDeniedError: Problem(403, "Not allowed", "urn:problem-type:not-allowed", detail=""),
-        IdempotencyConflictError: Problem(
-            409,
-            "In progress",
-            "urn:problem-type:in-progress",
-            detail="The same request is being handled already: ask again later, with the same key.",
-            retry_after=1,
-        ),
+        IdempotencyConflictError: Problem(409, "In progress", "urn:problem-type:in-progress", retry_after=1),
         HandlerTimeoutError: Problem(
             504,
             "Took too long",
