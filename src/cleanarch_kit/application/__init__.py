@@ -6,19 +6,21 @@ It imports `cleanarch_kit.domain` and `cleanarch_kit.errors`, and no technology.
 from cleanarch_kit.application.backoff import Backoff, full_jitter
 from cleanarch_kit.application.bus import MessageBus
 from cleanarch_kit.application.cache import Cache
-from cleanarch_kit.application.cache_store import CacheStatistics
 from cleanarch_kit.application.cached import CachedFunction, CachedMethod, cached
+from cleanarch_kit.application.caching.store import CacheStatistics
 from cleanarch_kit.application.context import MessageContext, current_context, message_context
-from cleanarch_kit.application.cursor import CursorCodec
-from cleanarch_kit.application.dependencies import Dependency
-from cleanarch_kit.application.envelope import Envelope
-from cleanarch_kit.application.event_delivery import (
+from cleanarch_kit.application.dispatch.dependencies import Dependency
+from cleanarch_kit.application.dispatch.event_delivery import (
     Concurrent,
     DeliveryPolicy,
     FailFast,
     LogAndContinue,
 )
-from cleanarch_kit.application.event_registry import EventRegistry
+from cleanarch_kit.application.events.envelope import Envelope
+from cleanarch_kit.application.events.registry import EventRegistry
+from cleanarch_kit.application.events.relay import Relay, RelayReport
+from cleanarch_kit.application.events.upcasting import EventFields, Upcaster, upcasts
+from cleanarch_kit.application.events.wake_up import Signal, WakeUp
 from cleanarch_kit.application.handlers import handles, on
 from cleanarch_kit.application.in_thread import in_thread
 from cleanarch_kit.application.messages import Command, Message, Query, StreamQuery
@@ -40,7 +42,9 @@ from cleanarch_kit.application.middleware.query_cache import QueryCache, cached_
 from cleanarch_kit.application.middleware.retry import Retry
 from cleanarch_kit.application.middleware.timeout import Timeout
 from cleanarch_kit.application.middleware.validation import Validation, rule
-from cleanarch_kit.application.pagination import CursorPage, CursorRequest, Page, PageRequest, Slice
+from cleanarch_kit.application.pagination.cursor import CursorCodec
+from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest, Page, PageRequest, Slice
+from cleanarch_kit.application.pagination.sorting import SortFields
 from cleanarch_kit.application.ports.cache import CacheBackend, CacheEntry
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.event_sink import EventSink
@@ -59,12 +63,8 @@ from cleanarch_kit.application.ports.outbox import (
 from cleanarch_kit.application.ports.password_hasher import PasswordHasher
 from cleanarch_kit.application.ports.repository import Identified, Repository, SearchableRepository
 from cleanarch_kit.application.ports.unit_of_work import CommitCallback, UnitOfWork, current_unit_of_work
-from cleanarch_kit.application.relay import Relay, RelayReport
 from cleanarch_kit.application.scope import Resolve, Scope, provide
 from cleanarch_kit.application.serialization import Codec, codec
-from cleanarch_kit.application.sorting import SortFields
-from cleanarch_kit.application.upcasting import EventFields, Upcaster, upcasts
-from cleanarch_kit.application.wake_up import Signal, WakeUp
 
 __all__ = [
     "Authorization",

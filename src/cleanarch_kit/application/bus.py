@@ -9,16 +9,16 @@ from contextlib import nullcontext
 from types import ModuleType
 from typing import Any, Concatenate, TypeAlias, TypeVar
 
-from cleanarch_kit.application.discovery import Handler, discover
-from cleanarch_kit.application.explanation import explained
+from cleanarch_kit.application.dispatch.discovery import Handler, discover
+from cleanarch_kit.application.dispatch.explanation import explained
+from cleanarch_kit.application.dispatch.invocation import Views
+from cleanarch_kit.application.dispatch.pipeline import Pipeline, compile_pipeline
+from cleanarch_kit.application.dispatch.verification import overlooked, unresolvable
 from cleanarch_kit.application.handlers import MessageMark
-from cleanarch_kit.application.invocation import Views
 from cleanarch_kit.application.messages import Message, Query, StreamQuery
 from cleanarch_kit.application.middleware.protocol import Middleware, MiddlewareFactory, ScopedMiddleware
-from cleanarch_kit.application.pipeline import Pipeline, compile_pipeline
 from cleanarch_kit.application.ports.message_bus import CommandBus, QueryBus
 from cleanarch_kit.application.scope import Resolve, Scope
-from cleanarch_kit.application.verification import overlooked, unresolvable
 from cleanarch_kit.errors import DuplicateHandlerError, HandlerNotFoundError
 
 __all__ = ["MessageBus"]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from cleanarch_kit.application.cache_computation import Recipe
-from cleanarch_kit.application.cache_policy import CachePolicy, Duration, seconds
-from cleanarch_kit.application.cache_reader import CacheReader
-from cleanarch_kit.application.cache_store import CacheStatistics, CacheStore
+from cleanarch_kit.application.caching.computation import Recipe
+from cleanarch_kit.application.caching.policy import CachePolicy, Duration, seconds
+from cleanarch_kit.application.caching.reader import CacheReader
+from cleanarch_kit.application.caching.store import CacheStatistics, CacheStore
 from cleanarch_kit.application.ports.cache import CacheBackend, CacheEntry
 from cleanarch_kit.application.serialization import Codec
 from cleanarch_kit.domain.clock import Clock, SystemClock

@@ -8,10 +8,10 @@ from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, get_type_hints, overload
 
 from cleanarch_kit.application.cache import Cache, current_cache
-from cleanarch_kit.application.cache_computation import Recipe
-from cleanarch_kit.application.cache_policy import CachePolicy, Duration, seconds
-from cleanarch_kit.application.cache_reader import CacheReader
-from cleanarch_kit.application.key_template import KeyTemplate
+from cleanarch_kit.application.caching.computation import Recipe
+from cleanarch_kit.application.caching.key_template import KeyTemplate
+from cleanarch_kit.application.caching.policy import CachePolicy, Duration, seconds
+from cleanarch_kit.application.caching.reader import CacheReader
 from cleanarch_kit.application.serialization import Codec
 from cleanarch_kit.errors import DefinitionError
 

@@ -10,11 +10,11 @@ by the parameters of its constructor. A parameter with a default is left alone.
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Concatenate, Generic, TypeAlias, cast, overload
+from typing import Any, Concatenate, Generic, Never, TypeAlias, cast, overload
 
 from typing_extensions import ParamSpec, TypeVar
 
-from cleanarch_kit.application.dependencies import qualified_name
+from cleanarch_kit.application.dispatch.dependencies import qualified_name
 from cleanarch_kit.application.messages import Message, StreamQuery
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.errors import DefinitionError
@@ -90,12 +90,12 @@ class _Handles(Generic[MessageT_co]):
     # `self` of a method is Any: it belongs to the class that is being defined, which has no name yet.
     @overload
     def __call__(
-        self: "_Handles[Message[ResultT]]", handler: Callable[[Any, MessageT_co], _Returning[ResultT]], /
-    ) -> Callable[[Any, MessageT_co], _Returning[ResultT]]: ...
-    @overload
-    def __call__(
         self: "_Handles[Message[ResultT]]", handler: Callable[Concatenate[MessageT_co, P], _Returning[ResultT]], /
     ) -> Callable[Concatenate[MessageT_co, P], _Returning[ResultT]]: ...
+    @overload
+    def __call__(
+        self: "_Handles[Message[ResultT]]", handler: Callable[[Never, MessageT_co], _Returning[ResultT]], /
+    ) -> Callable[[Any, MessageT_co], _Returning[ResultT]]: ...
     def __call__(self, handler: Callable[..., _Returning[object]], /) -> Callable[..., _Returning[object]]:
         if not _is_async(handler, inspect.iscoroutinefunction):
             raise DefinitionError(

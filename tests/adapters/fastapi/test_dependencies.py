@@ -10,7 +10,7 @@ from fastapi import BackgroundTasks, Depends, FastAPI, Request
 from starlette.types import Message, Scope
 
 from cleanarch_kit.adapters.fastapi import CursorDep, PageDep, cursor_query, install, page_query, unit_of_work
-from cleanarch_kit.application.pagination import CursorRequest, PageRequest
+from cleanarch_kit.application.pagination.pages import CursorRequest, PageRequest
 from cleanarch_kit.errors import ConcurrencyError
 
 Connect = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]

@@ -9,7 +9,7 @@ from fastapi import Depends, Query, Request
 from fastapi.params import Depends as Dependency
 from pydantic import BeforeValidator, Field
 
-from cleanarch_kit.application.pagination import CursorRequest, PageRequest
+from cleanarch_kit.application.pagination.pages import CursorRequest, PageRequest
 
 __all__ = ["CursorDep", "PageDep", "cursor_query", "page_query", "unit_of_work"]
 

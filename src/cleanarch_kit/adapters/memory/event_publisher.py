@@ -4,10 +4,10 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Concatenate, TypeVar
 
 from cleanarch_kit.application.context import current_context, set_current_context
-from cleanarch_kit.application.discovery import Handler, discover, handler_of
-from cleanarch_kit.application.event_delivery import Concurrent, DeliveryPolicy, Subscriber
+from cleanarch_kit.application.dispatch.discovery import Handler, discover, handler_of
+from cleanarch_kit.application.dispatch.event_delivery import Concurrent, DeliveryPolicy, Subscriber
+from cleanarch_kit.application.dispatch.invocation import Run, compile_invocation, noted
 from cleanarch_kit.application.handlers import EventMark
-from cleanarch_kit.application.invocation import Run, compile_invocation, noted
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.scope import Resolve, Scope
 from cleanarch_kit.domain.event import DomainEvent

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cleanarch_kit.application.envelope import Envelope
+from cleanarch_kit.application.events.envelope import Envelope
 
 __all__ = ["InMemoryEventSink"]
 

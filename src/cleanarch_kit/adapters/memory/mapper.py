@@ -10,7 +10,7 @@ from cleanarch_kit.adapters.memory.state import State, capture, rebuild, restore
 from cleanarch_kit.adapters.memory.store import Row, unique_key
 from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
 from cleanarch_kit.application.ports.repository import Identified
-from cleanarch_kit.application.tracking import DataMapper, Tracked
+from cleanarch_kit.application.tracking.identity_map import DataMapper, Tracked
 from cleanarch_kit.errors import DuplicateError
 
 __all__ = ["InMemoryMapper"]

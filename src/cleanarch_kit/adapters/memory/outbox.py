@@ -13,10 +13,10 @@ from zlib import crc32
 
 from cleanarch_kit.adapters.memory.store import InMemoryStore
 from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
-from cleanarch_kit.application.envelope import Envelope
-from cleanarch_kit.application.event_registry import EventRegistry
+from cleanarch_kit.application.events.envelope import Envelope
+from cleanarch_kit.application.events.registry import EventRegistry
+from cleanarch_kit.application.events.wake_up import WakeUp
 from cleanarch_kit.application.ports.outbox import Claim, FailedEntry, OutboxEntry, OutboxStats, PendingEvent
-from cleanarch_kit.application.wake_up import WakeUp
 from cleanarch_kit.domain.clock import SystemClock
 
 __all__ = ["InMemoryOutbox"]

@@ -12,10 +12,10 @@ from cleanarch_kit.adapters.memory.ordering import position
 from cleanarch_kit.adapters.memory.store import Row, UniqueKeys
 from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
 from cleanarch_kit.adapters.memory.unit_of_work import InMemoryUnitOfWork
-from cleanarch_kit.application.keyset import Keyset, cursor_page, keyset_of
-from cleanarch_kit.application.pagination import CursorPage, CursorRequest
+from cleanarch_kit.application.pagination.keyset import Keyset, cursor_page, keyset_of
+from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest
 from cleanarch_kit.application.ports.repository import Identified, Repository
-from cleanarch_kit.application.tracking_repository import TrackingRepository
+from cleanarch_kit.application.tracking.repository import TrackingRepository
 from cleanarch_kit.application.type_arguments import type_argument
 from cleanarch_kit.domain.criteria import Criterion, Node, Ordering
 from cleanarch_kit.domain.evaluation import evaluate, field_value

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, Final
 
 from cleanarch_kit.adapters.memory.store import InMemoryStore
-from cleanarch_kit.application.transaction import Transaction
+from cleanarch_kit.application.tracking.transaction import Transaction
 from cleanarch_kit.errors import UnitOfWorkStateError
 
 __all__ = ["InMemorySavepoint", "InMemoryTransaction"]

@@ -2,10 +2,10 @@
 
 from cleanarch_kit.adapters.memory.store import InMemoryStore
 from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
-from cleanarch_kit.application.after_commit import ErrorReport, TagInvalidator
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.outbox import OutboxWriter
-from cleanarch_kit.application.unit_of_work import TrackingUnitOfWork
+from cleanarch_kit.application.tracking.after_commit import ErrorReport, TagInvalidator
+from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
 
 __all__ = ["InMemoryUnitOfWork"]
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, is_dataclass
 from typing import Any, cast
 
@@ -33,12 +34,16 @@ class MappingRules:
         elsewhere: fields that do not lie in this table.
         ignored: columns that the entity does not know.
         validate: build values and entities through their constructors when they are loaded.
+        own_code: the author turns rows into entities and back; fields and columns need not fit.
+        key: the field that is the identity.
     """
 
     columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, "str | tuple[str, ...]"])
     elsewhere: Collection[str] = ()
     ignored: Collection[str] = ()
     validate: bool = False
+    own_code: bool = False
+    key: str = "id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,12 @@ class Derived:
     Attributes:
         nodes: the fields that lie in columns, by name, in the order of the class.
         defaults: the other fields, none of which the constructor takes, each with what gives its value.
+        columns: the columns in the order in which they stand in a row.
     """
 
     nodes: dict[str, FieldNode]
     defaults: dict[str, Callable[[], object]]
+    columns: tuple[sa.Column[Any], ...]
 
 
 def derive(entity_type: type[object], table: sa.Table, rules: MappingRules) -> Derived:
@@ -61,24 +68,51 @@ def derive(entity_type: type[object], table: sa.Table, rules: MappingRules) -> D
         MappingError: a field without a column, or a column without a field.
         NameError: a postponed annotation names what is not defined yet.
     """
+    if rules.own_code:
+        derived = _derive_what_fits(entity_type, table, rules)
+    else:
+        derived = _derive_all(entity_type, table, rules)
+    if rules.key not in derived.nodes:
+        raise MappingError(
+            f"{entity_type.__name__} has no field {rules.key!r} in a column of table {table.name!r}"
+            " that says which row it is"
+        )
+    return derived
+
+
+def _derive_all(entity_type: type[object], table: sa.Table, rules: MappingRules) -> Derived:
     if not hasattr(entity_type, "__dataclass_fields__"):
         raise MappingError(
             f"{entity_type.__name__} is no dataclass: override to_entity and to_row to say how it is stored"
         )
     search = _Search(entity_type, table)
     hints = resolved_hints(entity_type)
-    derived = Derived({}, {})
+    nodes: dict[str, FieldNode] = {}
+    defaults: dict[str, Callable[[], object]] = {}
     for member in dataclasses.fields(cast("type[Any]", entity_type)):
         name, hint = member.name, hints[member.name]
         if name in rules.elsewhere:
             continue
         names = _given_names(rules.columns, name)
         if not member.init and names is None and not search.has_column(name, hint):
-            derived.defaults[name] = _default(member, entity_type, table)
+            defaults[name] = _default(member, entity_type, table)
         else:
-            derived.nodes[name] = search.node(name, hint, names)
+            nodes[name] = search.node(name, hint, names)
+    derived = Derived(nodes, defaults, tuple(column for node in nodes.values() for column in columns_of(node)))
     _refuse_leftovers(entity_type, table, derived, rules)
     return derived
+
+
+def _derive_what_fits(entity_type: type[object], table: sa.Table, rules: MappingRules) -> Derived:
+    """The fields whose columns are easily found, for criteria and orderings; the rows are all the author's."""
+    hints = resolved_hints(entity_type)
+    names = {**{column.key: hints.get(column.key, object) for column in table.c}, **hints}
+    search = _Search(entity_type, table)
+    nodes: dict[str, FieldNode] = {}
+    for name, hint in names.items():
+        with suppress(MappingError):
+            nodes[name] = search.node(name, hint, _given_names(rules.columns, name))
+    return Derived(nodes, {}, tuple(column for column in table.c if column.key not in rules.ignored))
 
 
 class _Search:

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from cleanarch_kit.adapters.sqlalchemy.derivation import MappingRules, derive
 from cleanarch_kit.adapters.sqlalchemy.fields import FieldNode, columns_of
 from cleanarch_kit.adapters.sqlalchemy.row_code import write_row_code
-from cleanarch_kit.errors import MappingError
 
 __all__ = ["EntityMapping", "Row"]
 
@@ -19,10 +18,10 @@ Row = tuple[Any, ...]
 
 
 class EntityMapping(Generic[EntityT]):
-    """The derived mapping of one entity.
+    """The mapping of one entity, or of one kind of object that an aggregate owns.
 
     Args:
-        entity_type: class of the entity, a dataclass with a field ``id``.
+        entity_type: class of the entity.
         table: its table.
         rules: what its author says beyond the names.
 
@@ -34,35 +33,32 @@ class EntityMapping(Generic[EntityT]):
         entity_type: class of the entity.
         table: its table.
         nodes: where each field lies.
-        columns: the table's columns in the order of the fields.
+        columns: the table's columns, as they stand in a row.
         load: gives the entity of a row.
         dump: gives the row of an entity.
         identity: gives the values of the identity's columns for an identity.
-        source: source of these three.
+        source: source of the generated functions.
         identity_positions: positions of the identity's columns in a row.
         version_position: position of the version in a row, or None where the entity has none.
     """
 
     def __init__(self, entity_type: type[EntityT], table: sa.Table, rules: MappingRules) -> None:
         derived = derive(entity_type, table, rules)
-        if "id" not in derived.nodes:
-            raise MappingError(f"{entity_type.__name__} has no field 'id' that says which row of {table.name!r} it is")
-        code = write_row_code(entity_type, derived, validate=rules.validate)
+        code = write_row_code(entity_type, derived, rules)
         self.entity_type = entity_type
         self.table = table
         self.nodes: Mapping[str, FieldNode] = derived.nodes
-        self.columns = tuple(column for node in derived.nodes.values() for column in columns_of(node))
+        self.columns = derived.columns
         self.load: Callable[[Row], EntityT] = code.load
         self.dump: Callable[[EntityT], Row] = code.dump
         self.identity: Callable[[object], Row] = code.identity
         self.source = code.source
-        self.identity_positions = self._positions(columns_of(derived.nodes["id"]))
+        self.identity_positions = self._positions(columns_of(derived.nodes[rules.key]))
         version = derived.nodes.get("version")
         self.version_position = None if version is None else self._positions(columns_of(version))[0]
 
-    def restore(self, entity: EntityT, row: Row) -> None:
-        """Give an object the state of a row; what no column holds stays as it is."""
-        loaded = self.load(row)
+    def restore(self, entity: EntityT, loaded: EntityT) -> None:
+        """Give an object the state of another one; what no column holds stays as it is."""
         for name in self.nodes:
             object.__setattr__(entity, name, getattr(loaded, name))
 

@@ -15,10 +15,10 @@ from cleanarch_kit.adapters.sqlalchemy.outbox_rows import ENVELOPE_COLUMNS, INSE
 from cleanarch_kit.adapters.sqlalchemy.sqlite import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.tables import outbox, outbox_dead, outbox_partition
 from cleanarch_kit.adapters.sqlalchemy.unless_present import insert_unless_present
-from cleanarch_kit.application.envelope import Envelope
-from cleanarch_kit.application.event_registry import EventRegistry
+from cleanarch_kit.application.events.envelope import Envelope
+from cleanarch_kit.application.events.registry import EventRegistry
+from cleanarch_kit.application.events.wake_up import WakeUp
 from cleanarch_kit.application.ports.outbox import Claim, OutboxStats, PendingEvent
-from cleanarch_kit.application.wake_up import WakeUp
 from cleanarch_kit.errors import DefinitionError
 
 __all__ = ["SqlAlchemyOutbox"]

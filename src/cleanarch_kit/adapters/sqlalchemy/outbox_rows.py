@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
 from cleanarch_kit.adapters.sqlalchemy.tables import outbox, outbox_dead, outbox_partition
-from cleanarch_kit.application.envelope import Envelope
+from cleanarch_kit.application.events.envelope import Envelope
 from cleanarch_kit.application.ports.outbox import FailedEntry, OutboxEntry
 
 __all__ = [

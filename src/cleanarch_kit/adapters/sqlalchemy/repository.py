@@ -15,12 +15,12 @@ from cleanarch_kit.adapters.sqlalchemy.mapping import EntityMapping, Row
 from cleanarch_kit.adapters.sqlalchemy.row_mapper import RowMapper, fetch_rows, fetch_value
 from cleanarch_kit.adapters.sqlalchemy.streaming import open_stream
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
-from cleanarch_kit.application.keyset import Keyset, cursor_page, keyset_of
-from cleanarch_kit.application.pagination import CursorPage, CursorRequest
+from cleanarch_kit.application.pagination.keyset import Keyset, cursor_page, keyset_of
+from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest
 from cleanarch_kit.application.ports.repository import Identified, Repository
-from cleanarch_kit.application.tracking_repository import TrackingRepository
+from cleanarch_kit.application.tracking.repository import TrackingRepository
+from cleanarch_kit.application.tracking.usage_guard import Phase
 from cleanarch_kit.application.type_arguments import type_argument
-from cleanarch_kit.application.usage_guard import Phase
 from cleanarch_kit.domain.criteria import Criterion, Node, Ordering
 from cleanarch_kit.domain.evaluation import plain_value
 from cleanarch_kit.domain.tracing import trace_all

@@ -7,20 +7,21 @@ without looking anything up in a mapping. The source is kept, to be read and ste
 import copy
 import inspect
 import linecache
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
-from cleanarch_kit.adapters.sqlalchemy.derivation import Derived
+from cleanarch_kit.adapters.sqlalchemy.derivation import Derived, MappingRules
 from cleanarch_kit.adapters.sqlalchemy.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
 from cleanarch_kit.domain.value_object import ScalarValue
+from cleanarch_kit.errors import CorruptRowError
 
-__all__ = ["InvalidFieldError", "RowCode", "write_row_code"]
+__all__ = ["RowCode", "write_row_code"]
 
 _IMMUTABLE = (str, int, float, bool, bytes, Decimal, UUID, date, datetime, time, timedelta, Enum, ScalarValue)
 
@@ -44,33 +45,27 @@ class RowCode:
     source: str
 
 
-class InvalidFieldError(Exception):
-    """A stored value was refused while validating. Only the field is told; None for the entity as a whole."""
-
-    def __init__(self, field: str | None) -> None:
-        super().__init__(field)
-        self.field = field
-
-
-def write_row_code(entity_type: type, derived: Derived, *, validate: bool = False) -> RowCode:
+def write_row_code(entity_type: type, derived: Derived, rules: MappingRules) -> RowCode:
     """Write and compile the functions of one entity.
 
     Args:
-        entity_type: class of the entity; its identity is the field ``id``.
+        entity_type: class of the entity.
         derived: where its fields lie.
-        validate: build values and entity through their constructors; `load` then raises `InvalidFieldError`.
+        rules: whether `load` validates and whether `load` and `dump` are written at all; which field is the identity.
     """
-    return _Writer(entity_type, derived, validate).compiled()
+    return _Writer(entity_type, derived, rules).compiled()
 
 
 class _Writer:
     """Writes line by line; what the code refers to is kept under the name it has there."""
 
-    def __init__(self, entity_type: type, derived: Derived, validate: bool) -> None:
+    def __init__(self, entity_type: type, derived: Derived, rules: MappingRules) -> None:
         self._entity = entity_type
+        self._key = rules.key
+        self._own_code = rules.own_code
         self._nodes = derived.nodes
         self._defaults = derived.defaults
-        self._validate = validate
+        self._validate = rules.validate
         self._lines: list[str] = []
         self._depth = 0
         self._variables = 0
@@ -81,38 +76,49 @@ class _Writer:
             "deepcopy": copy.deepcopy,
             "checked": _checked,
             "present": _present,
+            "InvalidField": _InvalidFieldError,
         }
-        columns = [column for node in derived.nodes.values() for column in columns_of(node)]
-        self._cells = {id(column): f"c{index}" for index, column in enumerate(columns)}
+        self._cells = {id(column): f"c{index}" for index, column in enumerate(derived.columns)}
+        self._globals["corrupt"] = self._corruption()
         self._unpack = f"{', '.join(self._cells.values())}, = row"
 
     def compiled(self) -> RowCode:
-        self._write_load()
-        self._write_dump()
+        if not self._own_code:
+            self._write_load()
+            self._write_dump()
         self._write_identity()
         source = "\n".join(self._lines) + "\n"
         file = f"<rows of {self._entity.__module__}.{self._entity.__qualname__}>"
         exec(compile(source, file, "exec"), self._globals)  # noqa: S102 - text of our own, from names in the program
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         names = self._globals
-        return RowCode(names["load"], names["dump"], names["identity"], source)
+        return RowCode(names.get("load", _theirs), names.get("dump", _theirs), names["identity"], source)
 
     def _write_load(self) -> None:
         with self._block("def load(row):"):
             self._add(self._unpack)
-            values = {name: self._loaded(name, node) for name, node in self._nodes.items()}
-            entity = self._name(self._entity)
-            if self._validate:
-                taken = [field.name for field in fields(self._entity) if field.init and field.name in values]
-                arguments = "".join(f", {name}={values.pop(name)}" for name in taken)
-                self._add(f"entity = checked(None, {entity}{arguments})")
-            else:
-                self._add(f"entity = new({entity})")
-            values |= {name: f"{self._name(default)}()" for name, default in self._defaults.items()}
-            plain = inspect.getattr_static(self._entity, "__setattr__") is object.__setattr__
-            for name, value in values.items():
-                self._add(f"entity.{name} = {value}" if plain else f"assign(entity, {name!r}, {value})")
-            self._add("return entity")
+            if not self._validate:
+                return self._write_loading()
+            with self._block("try:"):
+                self._write_loading()
+            with self._block("except InvalidField as error:"):
+                self._add("field = error.args[0]")
+            return self._add("corrupt(row, field)")
+
+    def _write_loading(self) -> None:
+        values = {name: self._loaded(name, node) for name, node in self._nodes.items()}
+        entity = self._name(self._entity)
+        if self._validate:
+            taken = [field.name for field in fields(self._entity) if field.init and field.name in values]
+            arguments = "".join(f", {name}={values.pop(name)}" for name in taken)
+            self._add(f"entity = checked(None, {entity}{arguments})")
+        else:
+            self._add(f"entity = new({entity})")
+        values |= {name: f"{self._name(default)}()" for name, default in self._defaults.items()}
+        plain = inspect.getattr_static(self._entity, "__setattr__") is object.__setattr__
+        for name, value in values.items():
+            self._add(f"entity.{name} = {value}" if plain else f"assign(entity, {name!r}, {value})")
+        self._add("return entity")
 
     def _write_dump(self) -> None:
         with self._block("def dump(entity):"):
@@ -121,7 +127,7 @@ class _Writer:
 
     def _write_identity(self) -> None:
         with self._block("def identity(id):"):
-            self._add(f"return {', '.join(self._dumped('id', self._nodes['id']))},")
+            self._add(f"return {', '.join(self._dumped('id', self._nodes[self._key]))},")
 
     def _loaded(self, path: str, node: FieldNode) -> str:
         """Write what builds a field's value; gives the expression for it."""
@@ -159,7 +165,8 @@ class _Writer:
             return variable
         if issubclass(node.type, Flag):
             return f"{cls}({cell})"
-        return f"{self._name({member.value: member for member in node.type}, f'members_{node.type.__name__}')}[{cell}]"
+        members = self._name({member.value: member for member in node.type}, f"members_{node.type.__name__}")
+        return f"{members}[{cell}] if {cell} in {members} else corrupt(row, {path!r})"
 
     def _presence(self, node: Wrapped | Composite) -> str:
         """The condition under which an optional value is there: its first part that must be, else any."""
@@ -185,6 +192,20 @@ class _Writer:
             for name, part in node.parts
             for cell in self._dumped(f"{guard}{variable}.{name}", part, optional=optional)
         ]
+
+    def _corruption(self) -> Callable[[Sequence[Any], str | None], NoReturn]:
+        """What raises the error for a row, with the identity that the row has."""
+        entity, node, columns = self._entity.__name__, self._nodes[self._key], list(self._cells)
+        at = [columns.index(id(column)) for column in columns_of(node)]
+
+        def corrupt(row: Sequence[Any], field: str | None) -> NoReturn:
+            values = tuple(row[position] for position in at)
+            identity: object = values if len(values) > 1 else values[0]
+            if isinstance(node, Wrapped) and issubclass(node.type, ScalarValue):
+                identity = node.type.restore(identity)
+            raise CorruptRowError(entity, identity, field)
+
+        return corrupt
 
     def _variable(self) -> str:
         self._variables += 1
@@ -223,14 +244,24 @@ def _is_mutable(leaf: Leaf) -> bool:
     return leaf.hint is None or not issubclass(leaf.hint, _IMMUTABLE)
 
 
+def _theirs(_: object) -> NoReturn:
+    raise NotImplementedError("rows of this entity are turned by to_entity and to_row")
+
+
+class _InvalidFieldError(Exception):
+    """A stored value was refused. Only the field is told; None for the entity as a whole."""
+
+
 def _checked(field: str | None, cls: Callable[..., object], *arguments: object, **parts: object) -> object:
     try:
         return cls(*arguments, **parts)
+    except _InvalidFieldError:
+        raise
     except Exception:
-        raise InvalidFieldError(field) from None
+        raise _InvalidFieldError(field) from None
 
 
 def _present(field: str, value: object) -> object:
     if value is None:
-        raise InvalidFieldError(field)
+        raise _InvalidFieldError(field)
     return value

@@ -11,7 +11,7 @@ from typing_extensions import TypeIs
 
 from cleanarch_kit.adapters.sqlalchemy.sqlite import is_in_memory, is_prepared
 from cleanarch_kit.application.ports.unit_of_work import UnitOfWork
-from cleanarch_kit.application.unit_of_work import TrackingUnitOfWork
+from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
 from cleanarch_kit.errors import DefinitionError, UnitOfWorkStateError
 
 __all__ = ["SingleWriter", "single_writer"]

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransa
 from cleanarch_kit.adapters.sqlalchemy.driver_errors import is_settled, translate
 from cleanarch_kit.adapters.sqlalchemy.execution import translated
 from cleanarch_kit.adapters.sqlalchemy.sqlite import READ_ONLY
-from cleanarch_kit.application.transaction import Savepoint, Transaction
+from cleanarch_kit.application.tracking.transaction import Savepoint, Transaction
 from cleanarch_kit.errors import CommitOutcomeUnknownError, UnitOfWorkStateError
 
 __all__ = ["SessionTransaction"]

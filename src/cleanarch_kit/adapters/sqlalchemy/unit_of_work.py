@@ -6,11 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from cleanarch_kit.adapters.sqlalchemy.single_writer import single_writer
 from cleanarch_kit.adapters.sqlalchemy.transaction import SessionTransaction
-from cleanarch_kit.application.after_commit import ErrorReport, TagInvalidator
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.outbox import OutboxWriter
 from cleanarch_kit.application.ports.unit_of_work import current_unit_of_work
-from cleanarch_kit.application.unit_of_work import TrackingUnitOfWork
+from cleanarch_kit.application.tracking.after_commit import ErrorReport, TagInvalidator
+from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
 
 __all__ = ["SqlAlchemyUnitOfWork"]
 

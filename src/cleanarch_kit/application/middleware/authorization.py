@@ -5,7 +5,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Concatenate, TypeVar
 
-from cleanarch_kit.application.dependencies import Dependency, keyword_dependencies, location_of, qualified_name
+from cleanarch_kit.application.dispatch.dependencies import (
+    Dependency,
+    keyword_dependencies,
+    location_of,
+    qualified_name,
+)
 from cleanarch_kit.application.messages import Message, StreamQuery
 from cleanarch_kit.application.middleware.protocol import Next, NextStream
 from cleanarch_kit.errors import AccessDeniedError, DefinitionError

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from cleanarch_kit.application.dependencies import Dependency
+from cleanarch_kit.application.caching.result_annotation import result_annotation
+from cleanarch_kit.application.dispatch.dependencies import Dependency
 from cleanarch_kit.application.messages import Message
 from cleanarch_kit.application.middleware.protocol import Next, Placement
 from cleanarch_kit.application.ports.idempotency import IdempotencyStore
-from cleanarch_kit.application.result_annotation import result_annotation
 from cleanarch_kit.application.serialization import Codec
 from cleanarch_kit.errors import CommitOutcomeUnknownError, DefinitionError
 

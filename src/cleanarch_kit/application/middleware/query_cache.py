@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cleanarch_kit.application.cache import Cache
-from cleanarch_kit.application.cache_computation import Recipe
-from cleanarch_kit.application.cache_policy import CachePolicy, Duration, seconds
-from cleanarch_kit.application.cache_reader import CacheReader
-from cleanarch_kit.application.key_encoding import encode
+from cleanarch_kit.application.caching.computation import Recipe
+from cleanarch_kit.application.caching.key_encoding import encode
+from cleanarch_kit.application.caching.policy import CachePolicy, Duration, seconds
+from cleanarch_kit.application.caching.reader import CacheReader
+from cleanarch_kit.application.caching.result_annotation import result_annotation
 from cleanarch_kit.application.messages import Message, Query
 from cleanarch_kit.application.middleware.protocol import Next
-from cleanarch_kit.application.result_annotation import result_annotation
 from cleanarch_kit.application.serialization import Codec
 from cleanarch_kit.errors import DefinitionError
 

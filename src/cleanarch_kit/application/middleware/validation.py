@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from cleanarch_kit.application.dependencies import qualified_name
+from cleanarch_kit.application.dispatch.dependencies import qualified_name
 from cleanarch_kit.application.messages import Message, StreamQuery
 from cleanarch_kit.application.middleware.protocol import Next, NextStream
 

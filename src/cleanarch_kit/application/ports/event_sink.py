@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from cleanarch_kit.application.envelope import Envelope
+from cleanarch_kit.application.events.envelope import Envelope
 
 __all__ = ["EventSink"]
 

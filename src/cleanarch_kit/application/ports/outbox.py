@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from cleanarch_kit.application.envelope import Envelope
-from cleanarch_kit.application.wake_up import WakeUp
+from cleanarch_kit.application.events.envelope import Envelope
+from cleanarch_kit.application.events.wake_up import WakeUp
 from cleanarch_kit.domain.event import DomainEvent
 
 __all__ = ["Claim", "FailedEntry", "Outbox", "OutboxEntry", "OutboxStats", "OutboxWriter", "PendingEvent"]

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Iterable
 from types import MappingProxyType
 from typing import ClassVar, Generic, Protocol, TypeVar
 
-from cleanarch_kit.application.pagination import CursorPage, CursorRequest, Page, PageRequest, Slice
-from cleanarch_kit.application.sorting import SortFields, ordering_from_text
+from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest, Page, PageRequest, Slice
+from cleanarch_kit.application.pagination.sorting import SortFields, ordering_from_text
 from cleanarch_kit.application.type_arguments import type_argument
 from cleanarch_kit.domain.criteria import Criterion, Ordering
 from cleanarch_kit.errors import NotFoundError

@@ -8,25 +8,39 @@ __all__ = ["to_ascii"]
 
 _LONGEST_LABEL: Final = 63
 _PLAIN_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII).fullmatch
-_CATEGORIES: Final = frozenset({"Ll", "Lo", "Lm", "Mn", "Mc", "Nd"})
+_CATEGORIES: Final = frozenset({"Ll", "Lu", "Lo", "Lm", "Mn", "Mc", "Nd"})
 # RFC 5892, section 2.6: characters whose general properties would say otherwise
 _VALID_EXCEPTIONS: Final = frozenset("\u00df\u03c2\u06fd\u06fe\u0f0b\u3007")
 _DISALLOWED_EXCEPTIONS: Final = frozenset("\u0640\u07fa\u302e\u302f\u3031\u3032\u3033\u3034\u3035\u303b")
-_LEFT: Final = frozenset({"L", "EN", "ES", "CS", "ET", "ON", "BN", "NSM"})
+# RFC 5892, sections 2.3, 2.4 and 2.9: ignorable characters, marks for symbols, musical notation, conjoining Hangul
+_DISALLOWED_BLOCKS: Final = (
+    range(0x034F, 0x0350),
+    range(0x17B4, 0x17B6),
+    range(0x180B, 0x1810),
+    range(0xFE00, 0xFE10),
+    range(0xE0100, 0xE01F0),
+    range(0x20D0, 0x2100),
+    range(0x1D100, 0x1D250),
+    range(0x1100, 0x1200),
+    range(0xA960, 0xA980),
+    range(0xD7B0, 0xD800),
+)
 _RIGHT: Final = frozenset({"R", "AL", "AN", "EN", "ES", "CS", "ET", "ON", "BN", "NSM"})
 
 
 def to_ascii(domain: str) -> str | None:
     """The ASCII form of a domain in small letters, or None if a label is not valid.
 
-    Stricter than the standard in one point: characters that are valid in some context only (joiners, middle dots,
-    Arabic-Indic digits) are refused.
+    Stricter than the standard in one point: characters that are valid in some context only (joiners, middle dots, the
+    Greek and Hebrew numeral signs) are refused.
     """
     labels = [_label_to_ascii(label) for label in domain.split(".")]
     return None if None in labels else ".".join(label for label in labels if label is not None)
 
 
 def _label_to_ascii(label: str) -> str | None:
+    if len(label) > _LONGEST_LABEL:
+        return None
     if label.startswith("xn--"):
         try:
             unicode_form = label[4:].encode("ascii").decode("punycode")
@@ -61,7 +75,7 @@ def _is_valid_character(character: str) -> bool:
     """PVALID in the sense of RFC 5892."""
     if character in _VALID_EXCEPTIONS:
         return True
-    if character in _DISALLOWED_EXCEPTIONS:
+    if character in _DISALLOWED_EXCEPTIONS or any(ord(character) in block for block in _DISALLOWED_BLOCKS):
         return False
     if character.isascii():
         return character == "-" or "a" <= character <= "z" or character.isdigit()

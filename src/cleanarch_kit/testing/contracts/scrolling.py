@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cleanarch_kit.application.pagination import CursorRequest
+from cleanarch_kit.application.pagination.pages import CursorRequest
 from cleanarch_kit.application.ports.repository import SearchableRepository
 from cleanarch_kit.domain.criteria import Ordering
 from cleanarch_kit.domain.specification import asc, desc, present

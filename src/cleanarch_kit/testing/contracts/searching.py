@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import pytest
 
-from cleanarch_kit.application.pagination import PageRequest
+from cleanarch_kit.application.pagination.pages import PageRequest
 from cleanarch_kit.domain.criteria import Criterion, Ordering
 from cleanarch_kit.domain.specification import (
     Specification,

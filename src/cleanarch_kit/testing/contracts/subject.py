@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Protocol
 
 import pytest
 
-from cleanarch_kit.application.after_commit import ErrorReport, TagInvalidator
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.repository import Repository, SearchableRepository
 from cleanarch_kit.application.ports.unit_of_work import UnitOfWork
+from cleanarch_kit.application.tracking.after_commit import ErrorReport, TagInvalidator
 from cleanarch_kit.domain.entity import AggregateRoot, Entity
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.domain.identity import EntityId

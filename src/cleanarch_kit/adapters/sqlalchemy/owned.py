@@ -1,0 +1,143 @@
+"""`Owned`: objects that live and die with their aggregate, in a table of their own."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_origin
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from cleanarch_kit.adapters.sqlalchemy.derivation import MappingRules
+from cleanarch_kit.adapters.sqlalchemy.fields import is_class, resolved_hints
+from cleanarch_kit.adapters.sqlalchemy.mapping import EntityMapping, Row
+from cleanarch_kit.adapters.sqlalchemy.statements import Parameters, Statements, selected_columns
+from cleanarch_kit.adapters.sqlalchemy.types import value_type
+from cleanarch_kit.errors import DuplicateError, MappingError
+
+__all__ = ["Owned", "OwnedRows"]
+
+_COLLECTIONS: Mapping[object, Callable[[Iterable[Any]], Any]] = {
+    list: list,
+    tuple: tuple,
+    set: set,
+    frozenset: frozenset,
+    Sequence: list,
+}
+_PARENTS_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """How a collection of an aggregate is stored: ``children = {"lines": Owned(order_lines, key="id")}``.
+
+    The rows are found by the foreign key from this table to the aggregate's. They come in the order of the key, and
+    the key tells them apart when the collection is compared with what is stored.
+
+    Attributes:
+        table: the table of the objects.
+        key: the field of the objects that tells them apart within their aggregate.
+        columns: other columns than the derived ones, see `SqlAlchemyRepository.columns`.
+        ignored_columns: columns that the objects do not know; those of the foreign key need not be named.
+    """
+
+    table: sa.Table
+    key: str = "id"
+    columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, "str | tuple[str, ...]"])
+    ignored_columns: tuple[str, ...] = ()
+
+
+class OwnedRows:
+    """The rows of one collection.
+
+    Args:
+        parent: the aggregate's mapping.
+        name: the aggregate's field.
+        owned: how it is stored.
+
+    Raises:
+        MappingError: the field, the table or its foreign key do not fit.
+
+    Attributes:
+        name: as given.
+    """
+
+    def __init__(self, parent: EntityMapping[Any], name: str, owned: Owned) -> None:
+        self.name = name
+        self._collect, item_type = _collection_of(parent.entity_type, name)
+        self._parent_columns = _parent_columns(parent, owned.table)
+        ignored = (*owned.ignored_columns, *(column.key for column in self._parent_columns))
+        self._mapping = EntityMapping(
+            item_type, owned.table, MappingRules(owned.columns, ignored=ignored, key=owned.key)
+        )
+        self._key_positions = self._mapping.identity_positions
+        own = {column.key for column in self._mapping.columns}
+        added = [column for column in self._parent_columns if column.key not in own]
+        self._statements = Statements(self._mapping, self._parent_columns, added)
+        self._select = self._selecting()
+
+    def dump(self, aggregate: object) -> dict[Row, Row]:
+        """The rows of the collection by their keys.
+
+        Raises:
+            DuplicateError: two objects have the same key.
+        """
+        rows = list(map(self._mapping.dump, getattr(aggregate, self.name)))
+        by_key = {self._key(row): row for row in rows}
+        if len(by_key) < len(rows):
+            raise DuplicateError("primary_key")
+        return by_key
+
+    def fill(self, aggregate: object, rows: Mapping[Row, Row]) -> None:
+        """Give an aggregate its collection."""
+        object.__setattr__(aggregate, self.name, self._collect(map(self._mapping.load, rows.values())))
+
+    def refill(self, aggregate: object, rows: Mapping[Row, Row]) -> None:
+        """Give an aggregate the collection that it had, with the same objects as far as they are still there."""
+        objects = {self._key(self._mapping.dump(item)): item for item in getattr(aggregate, self.name)}
+        items: list[Any] = []
+        for key, row in rows.items():
+            loaded = self._mapping.load(row)
+            known = objects.get(key)
+            if known is not None:
+                self._mapping.restore(known, loaded)
+            items.append(loaded if known is None else known)
+        object.__setattr__(aggregate, self.name, self._collect(items))
+
+    def read(self, session: Session, parents: Sequence[Row]) -> dict[Row, dict[Row, Row]]:
+        """The rows of several aggregates, by the identity of the aggregate and their own key."""
+        found: dict[Row, dict[Row, Row]] = {}
+        width = len(self._parent_columns)
+        for start in range(0, len(parents), _PARENTS_AT_ONCE):
+            some = parents[start : start + _PARENTS_AT_ONCE]
+            values: list[Any] = [parent[0] for parent in some] if width == 1 else list(some)
+            for row in session.connection().execute(self._select, {"_parents": values}):
+                cells = tuple(row)
+                found.setdefault(cells[:width], {})[self._key(cells[width:])] = cells[width:]
+        return found
+
+    def write(self, session: Session, changes: Iterable[tuple[Row, Mapping[Row, Row], Mapping[Row, Row]]]) -> None:
+        """Write what differs between the rows that there were and those that there are.
+
+        Args:
+            session: the session that writes.
+            changes: for each aggregate its identity, the rows before and the rows now.
+        """
+        inserts: list[Parameters] = []
+        for parent, before, now in changes:
+            for key in before.keys() - now.keys():
+                self._execute(session, self._statements.delete, parent, before[key])
+            for key, row in now.items():
+                if key not in before:
+                    inserts.append(self._statements.insert_parameters(row) | self._statements.parent_parameters(parent))
+                elif row != before[key]:
+                    statement, parameters = self._statements.changes(before[key], row)
+                    self._execute(session, statement, parent, row, parameters)
+        if inserts:
+            session.connection().execute(self._statements.insert, inserts)
+
+    def delete(self, session: Session, parent: Row) -> None:
+        """Delete all rows of one aggregate."""
+        session.connection().execute(self._statements.delete_children, self._statements.parent_parameters(parent))
+
+    def _key(self, row: Row) -> Row:
+        return tuple(row[position] for position in self._key_positions)

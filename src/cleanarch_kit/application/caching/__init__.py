@@ -1,0 +1,1 @@
+"""What stands behind `Cache` and `cached`: keys, policies, flights, faults."""

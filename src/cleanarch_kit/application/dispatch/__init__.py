@@ -1,0 +1,1 @@
+"""How a message finds its way: pipelines that are compiled when the bus is built."""

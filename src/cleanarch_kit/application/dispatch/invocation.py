@@ -1,0 +1,190 @@
+"""Invocation: the innermost part of a pipeline, which opens the scope, resolves and calls the handler.
+
+Its function is written out for each handler when the bus is built, as a person would write it for this one alone:
+
+    async def run(message):
+        try:
+            async with scope() as resolve:
+                return await target(message, users=await resolve(key_0))
+        except Exception as error:
+            noted(error, note)
+            raise
+        raise swallowed(note)
+
+So a message pays for what its handler needs and for nothing else, and a traceback shows one line that can be read.
+"""
+
+import linecache
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import cache, partial
+from textwrap import indent
+from types import CodeType
+from typing import Any, TypeAlias
+
+from cleanarch_kit.application.dispatch.dependencies import Dependency
+from cleanarch_kit.application.dispatch.discovery import Handler
+from cleanarch_kit.application.scope import Resolve, Scope
+from cleanarch_kit.errors import DefinitionError, DependencyError
+
+__all__ = ["Invocation", "Run", "ScopedStep", "Views", "compile_invocation", "noted"]
+
+Run: TypeAlias = Callable[[Any], Any]
+"""A compiled way to the handler, for messages of one type: gives a coroutine, or a stream's async generator."""
+
+Views: TypeAlias = Mapping[type[object], Callable[[Resolve], Any]]
+"""Keys that stand for a bus within the running scope, each with what makes one of the scope's resolver."""
+
+_MESSAGE = "return await {call}"
+_STREAM = "async with aclosing({call}) as items:\n    async for item in items:\n        yield item\nreturn"
+_OWN_SCOPE = """
+async def run(message):
+    try:
+        async with scope() as resolve:
+{body}
+    except Exception as error:
+        noted(error, note)
+        raise
+    raise swallowed(note)
+"""
+_OPEN_SCOPE = """
+async def run(message, resolve=None):
+    try:
+{body}
+    except Exception as error:
+        noted(error, note)
+        raise
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedStep:
+    """A middleware inside the scope.
+
+    Attributes:
+        name: module and qualified name of the middleware.
+        target: called with message and next step, and with its dependencies by keyword.
+        dependencies: what `target` needs.
+    """
+
+    name: str
+    target: Callable[..., Any]
+    dependencies: tuple[Dependency, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The two ways to invoke a handler.
+
+    Attributes:
+        run: in a scope of its own, if it needs one.
+        join: in a scope that is open already, whose resolver it is given with the message.
+    """
+
+    run: Run
+    join: Callable[[Any, Resolve], Any]
+
+
+def noted(error: BaseException, note: str) -> None:
+    """Add a note to an exception, once: one object that is raised again and again does not collect them."""
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+
+
+def compile_invocation(
+    handler: Handler, steps: Sequence[ScopedStep], scope: Scope | None, views: Views, *, stream: bool = False
+) -> Invocation:
+    """Write the functions for a handler and the middleware inside its scope.
+
+    What the steps and the handler depend on is resolved before the first of them runs, in their order.
+
+    Args:
+        handler: what is invoked.
+        steps: the middleware inside the scope, outermost first.
+        scope: opens the scope; None where only a scope that is open already can be joined.
+        views: the keys that are not asked from the resolver.
+        stream: whether the handler is an async generator.
+    """
+    names: dict[str, Any] = {
+        "aclosing": aclosing,
+        "around": _around,
+        "construct": handler.construct,
+        "note": handler.note,
+        "noted": noted,
+        "partial": partial,
+        "scope": scope,
+        "swallowed": _swallowed,
+        "target": handler.target,
+    }
+    body = (_STREAM if stream else _MESSAGE).format(call=_call(handler, steps, views, names))
+    join = _defined(_OPEN_SCOPE.format(body=indent(body, " " * 8)), names)
+    if not steps and not handler.dependencies:
+        return Invocation(join, join)
+    if scope is None:
+        return Invocation(_missing_scope(handler, stream=stream), join)
+    own = _OWN_SCOPE.format(body=indent(body, " " * 12))
+    return Invocation(_defined(own, names), join)
+
+
+def _call(handler: Handler, steps: Sequence[ScopedStep], views: Views, names: dict[str, Any]) -> str:
+    """Write the call of the outermost step, or of the handler itself, and put what it refers to into `names`."""
+
+    def resolved(dependency: Dependency) -> str:
+        name = f"key_{len(names)}"
+        view = views.get(dependency.key)
+        names[name] = view or dependency.key
+        return f"{name}(resolve)" if view else f"await resolve({name})"
+
+    openings = ""
+    for number, step in enumerate(steps):
+        names[f"step_{number}"] = step.target
+        pairs = (f"{needed.parameter!r}: {resolved(needed)}" for needed in step.dependencies)
+        openings += f"around(step_{number}, {{{', '.join(pairs)}}}, "
+    arguments = [f"{needed.parameter}={resolved(needed)}" for needed in handler.dependencies]
+    if handler.construct is not None:
+        arguments = [f"construct({', '.join(arguments)})"]
+    if steps:
+        return f"{openings}partial({', '.join(['target', *arguments])}){')' * len(steps)}(message)"
+    if handler.construct is not None:
+        return f"target({arguments[0]}, message)"
+    return f"target({', '.join(['message', *arguments])})"
+
+
+def _around(target: Callable[..., Any], values: dict[str, Any], following: Run) -> Run:
+    return lambda message: target(message, following, **values)
+
+
+def _defined(source: str, names: dict[str, Any]) -> Callable[..., Any]:
+    space = dict(names)
+    exec(_compiled(source), space)  # noqa: S102 - text of our own, in which only names of parameters vary
+    run: Callable[..., Any] = space["run"]
+    return run
+
+
+@cache
+def _compiled(source: str) -> CodeType:
+    """Compile a function's text once for all handlers of the same shape, and let tracebacks show its lines."""
+    name = f"<cleanarch_kit invocation {_compiled.cache_info().currsize}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    return compile(source, name, "exec")
+
+
+def _missing_scope(handler: Handler, *, stream: bool) -> Run:
+    error = (
+        f"{handler.name} ({handler.location}) needs something resolved and the bus has no scope:"
+        " give it one with scope=, or use bus.bound(resolve)"
+    )
+
+    async def run(_: Any) -> Any:
+        raise DependencyError(error)
+
+    async def iterate(_: Any) -> AsyncGenerator[Any]:
+        raise DependencyError(error)
+        yield
+
+    return iterate if stream else run
+
+
+def _swallowed(note: str) -> DefinitionError:
+    return DefinitionError(f"the scope swallowed an exception raised {note}: a scope must let exceptions through")

@@ -1,0 +1,1 @@
+"""Events as data: registry, envelope, and the relay that sends them on."""

@@ -1,0 +1,202 @@
+"""What changed in a unit of work, and how it is written and taken back."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from cleanarch_kit.application.ports.outbox import PendingEvent
+from cleanarch_kit.application.ports.repository import Identified
+from cleanarch_kit.application.tracking.identity_map import DataMapper, IdentityMap, Status, Tracked, set_version
+from cleanarch_kit.domain.entity import AggregateRoot
+from cleanarch_kit.domain.event import DomainEvent
+
+__all__ = ["ChangeTracker", "Flush"]
+
+EntityT = TypeVar("EntityT", bound=Identified)
+ConnectionT = TypeVar("ConnectionT")
+
+_Recorded: TypeAlias = tuple[Identified, tuple[DomainEvent, ...]]
+_Batch: TypeAlias = tuple[IdentityMap[Any, ConnectionT], list[Tracked[Any]]]  # Any: types of entities meet here
+_Before: TypeAlias = tuple[IdentityMap[Any, ConnectionT], Tracked[Any], object, int | None, Status | None]
+
+
+@dataclass(slots=True)
+class Flush(Generic[ConnectionT]):
+    """Everything that is to be written at once, in the order of the fields.
+
+    Attributes:
+        inserts: new entities in the order in which they were added, neighbours of one type together.
+        updates: changed entities, by type.
+        deletes: deleted entities in the order of deletion, neighbours of one type together.
+        events: what aggregates recorded since the last flush, in the order in which it happened.
+    """
+
+    inserts: list[_Batch[ConnectionT]]
+    updates: list[_Batch[ConnectionT]]
+    deletes: list[_Batch[ConnectionT]]
+    events: list[tuple[Identified, DomainEvent]]
+
+    @property
+    def writes(self) -> bool:
+        """Whether any statement is needed."""
+        return bool(self.inserts or self.updates or self.deletes)
+
+    def pending_events(self) -> list[PendingEvent]:
+        """The events as an outbox wants them, each with the key of its aggregate."""
+        return [PendingEvent(event, f"{type(root).__name__}/{root.id}") for root, event in self.events]
+
+    async def write(self, connection: ConnectionT) -> None:
+        """Write all of it.
+
+        Raises:
+            StorageError: the store refused something; what was written before it stays written.
+        """
+        for entities, tracked in self.inserts:
+            await entities.mapper.insert(connection, tracked)
+            entities.written(tracked)
+        for entities, tracked in self.updates:
+            await entities.mapper.update(connection, tracked)
+            entities.written(tracked)
+        for entities, tracked in self.deletes:
+            await entities.mapper.delete(connection, tracked)
+
+
+class ChangeTracker(Generic[ConnectionT]):
+    """Keeps the identity maps of a unit of work, collects what changed, and can go back to an earlier state."""
+
+    __slots__ = ("_before", "_deleted", "_events", "_maps", "_new", "_recorded")
+
+    def __init__(self) -> None:
+        self._maps: dict[type, IdentityMap[Any, ConnectionT]] = {}
+        self._new: list[_Batch[ConnectionT]] = []
+        self._deleted: list[_Batch[ConnectionT]] = []
+        self._recorded: list[_Recorded] = []
+        self._events: list[tuple[Identified, DomainEvent]] = []
+        self._before: list[_Before[ConnectionT]] = []
+
+    @property
+    def events(self) -> Sequence[DomainEvent]:
+        """All events collected so far, in order."""
+        return [event for _, event in self._events]
+
+    @property
+    def deleting(self) -> bool:
+        """Whether a deletion waits to be written."""
+        return bool(self._deleted)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was added, changed or deleted so far, written or not."""
+        return bool(self._before) or any(entities.changed for entities in self._maps.values())
+
+    def identity_map(self, mapper: DataMapper[EntityT, ConnectionT]) -> IdentityMap[EntityT, ConnectionT]:
+        """The identity map of a mapper's entities."""
+        entities = self._maps.get(mapper.entity_type)
+        if entities is None:
+            entities = self._maps[mapper.entity_type] = IdentityMap(mapper)
+        return entities
+
+    def add(self, entities: IdentityMap[EntityT, ConnectionT], entity: EntityT) -> None:
+        """Track an entity that is to be inserted."""
+        tracked = entities.track(entity, Status.NEW)
+        self._before.append((entities, tracked, None, tracked.version, None))
+        _append(self._new, entities, tracked)
+
+    def attach(self, entities: IdentityMap[EntityT, ConnectionT], entity: EntityT) -> None:
+        """Track an entity that another unit of work loaded; it is written as a whole."""
+        tracked = entities.track(entity, Status.STORED)
+        self._before.append((entities, tracked, None, tracked.version, None))
+
+    def remove(self, entities: IdentityMap[EntityT, ConnectionT], tracked: Tracked[EntityT]) -> None:
+        """Delete a tracked entity; what it recorded before is published all the same."""
+        root: object = tracked.entity
+        if isinstance(root, AggregateRoot) and (events := root.pull_events()):
+            self._recorded.append((tracked.entity, events))
+        self._before.append((entities, tracked, tracked.snapshot, tracked.version, tracked.status))
+        if tracked.status is Status.NEW:
+            self._new = [(its, [other for other in added if other is not tracked]) for its, added in self._new]
+        else:
+            _append(self._deleted, entities, tracked)
+        tracked.status = Status.DELETED
+
+    def expire(self, entity_type: type) -> None:
+        """Let the entities of a type be read anew by the next read that meets them."""
+        if entity_type in self._maps:
+            self._maps[entity_type].expire()
+
+    def collect(self) -> Flush[ConnectionT] | None:
+        """Collect what has to be written now, if anything; it counts as written, or else has to be taken back."""
+        recorded = self._recorded
+        updates = [(entities, changed) for entities in self._maps.values() if (changed := entities.scan(recorded))]
+        if not (updates or self._new or self._deleted or recorded):
+            return None
+        flush = Flush([batch for batch in self._new if batch[1]], updates, self._deleted, _in_order(recorded))
+        for entities, batch in (*flush.inserts, *updates):
+            self._before += [(entities, it, it.snapshot, it.version, it.status) for it in batch]
+        self._events += flush.events
+        self._new, self._deleted, self._recorded = [], [], []
+        return flush
+
+    def mark(self) -> tuple[int, int]:
+        """The state as it is now, after a flush; for `go_back`."""
+        return len(self._before), len(self._events)
+
+    def go_back(self, mark: tuple[int, int]) -> None:
+        """Go back to a mark, as the store did: tracked entities take the state that they had then.
+
+        Entities that were added or attached since are no longer tracked; they get back their version and events.
+        """
+        before, events = mark
+        dropped = self._take_back(before)
+        _give_back(event for event in self._pending_events(events) if id(event[0]) in dropped)
+        del self._events[events:]
+        self._new, self._deleted, self._recorded = [], [], []
+        for entities in self._maps.values():
+            entities.reset()
+
+    def abandon(self) -> None:
+        """Forget everything. Entities get back the version and events that they had, to be stored another time."""
+        self._take_back(0)
+        _give_back(self._pending_events(0))
+        self._maps.clear()
+
+    def _take_back(self, before: int) -> set[int]:
+        dropped: set[int] = set()
+        for entities, tracked, snapshot, version, status in reversed(self._before[before:]):
+            set_version(tracked.entity, version)
+            if status is None:
+                entities.by_id.pop(tracked.entity.id, None)
+                dropped.add(id(tracked.entity))
+            else:
+                entities.by_id[tracked.entity.id] = tracked
+                tracked.snapshot, tracked.version, tracked.status = snapshot, version, status
+        del self._before[before:]
+        return dropped
+
+    def _pending_events(self, since: int) -> list[_Recorded]:
+        return [(root, (event,)) for root, event in self._events[since:]] + self._recorded
+
+
+def _append(batches: list[_Batch[ConnectionT]], entities: IdentityMap[Any, ConnectionT], tracked: Tracked[Any]) -> None:
+    if batches and batches[-1][0] is entities:
+        batches[-1][1].append(tracked)
+    else:
+        batches.append((entities, [tracked]))
+
+
+def _in_order(recorded: list[_Recorded]) -> list[tuple[Identified, DomainEvent]]:
+    """Events in the order in which they were made; those of one aggregate always in the order of recording."""
+    streams = [[(root, event) for event in events] for root, events in recorded]
+    return list(merge(*streams, key=lambda entry: entry[1].event_id)) if streams else []
+
+
+def _give_back(recorded: Iterable[_Recorded]) -> None:
+    """Put events back in front of those that their aggregates recorded since."""
+    events: dict[int, tuple[Identified, list[DomainEvent]]] = {}
+    for root, given in recorded:
+        events.setdefault(id(root), (root, []))[1].extend(given)
+    for root, given_back in events.values():
+        if isinstance(root, AggregateRoot):
+            for event in (*given_back, *root.pull_events()):
+                root.record_event(event)

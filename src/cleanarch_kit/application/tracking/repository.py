@@ -1,0 +1,108 @@
+"""The repository, without the store: what every adapter does alike, in one place."""
+
+from abc import ABC
+from typing import Generic, TypeVar
+
+from cleanarch_kit.application.pagination.cursor import CursorCodec
+from cleanarch_kit.application.ports.repository import Identified, SearchableRepository
+from cleanarch_kit.application.tracking.identity_map import DataMapper, Status
+from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
+from cleanarch_kit.application.tracking.usage_guard import Phase
+from cleanarch_kit.errors import DuplicateError, NotFoundError, UnitOfWorkStateError
+
+__all__ = ["TrackingRepository"]
+
+EntityT = TypeVar("EntityT", bound=Identified)
+IdT = TypeVar("IdT")
+ConnectionT = TypeVar("ConnectionT")
+
+_OPEN = Phase.OPEN
+_SECOND_OBJECT = (
+    "another object with this identity is tracked by the unit of work already:"
+    " change that one, which get_by_id() gives, instead of updating a second one"
+)
+
+
+class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[EntityT, IdT, ConnectionT]):
+    """A repository whose entities are tracked by its unit of work.
+
+    Adapters add the searching methods. They begin with ``await self.unit_of_work.flush()``, run statements through
+    ``self.unit_of_work.guard.run(...)`` and hand what they read to ``self.entities.admit(...)``.
+
+    Args:
+        unit_of_work: what tracks the entities; it must be open when the repository is used, not when it is made.
+        mapper: what stores the entities.
+
+    Attributes:
+        unit_of_work: as given.
+        entities: the tracked entities.
+        cursors: writes and reads the cursors of `scroll`; set one with a key to have them signed.
+    """
+
+    cursors: CursorCodec = CursorCodec()
+
+    def __init__(self, unit_of_work: TrackingUnitOfWork[ConnectionT], mapper: DataMapper[EntityT, ConnectionT]) -> None:
+        self.unit_of_work = unit_of_work
+        self.entities = unit_of_work.tracker.identity_map(mapper)
+        self._guard = unit_of_work.guard
+        self._transaction = unit_of_work.transaction
+
+    async def get_by_id(self, id: IdT, *, for_update: bool = False, skip_locked: bool = False) -> EntityT | None:  # noqa: A002
+        """The entity with this identity, or None. See `Repository.get_by_id`."""
+        guard, entities = self._guard, self.entities
+        if guard.phase is not _OPEN:
+            guard.check()
+        tracked = entities.by_id.get(id)
+        if tracked is not None:
+            status = tracked.status
+            if status is Status.NEW or (status is Status.STORED and not for_update):
+                return tracked.entity
+            if status is Status.DELETED:
+                return None
+        snapshot = await guard.run(
+            entities.mapper.fetch,
+            self._transaction.connection,
+            id,
+            for_update=for_update,
+            skip_locked=skip_locked,
+        )
+        if snapshot is not None:
+            return entities.admit((snapshot,), refresh=for_update)[0]
+        return None
+
+    async def add(self, entity: EntityT) -> None:
+        """Store a new entity. See `Repository.add`."""
+        unit = self.unit_of_work
+        unit.writing()
+        if unit.tracker.deleting:
+            await unit.flush()
+        tracked = self.entities.by_id.get(entity.id)
+        if tracked is None or tracked.status is Status.DELETED:
+            unit.tracker.add(self.entities, entity)
+        elif tracked.entity is not entity:
+            raise DuplicateError("primary_key")
+
+    async def update(self, entity: EntityT) -> None:
+        """Save an entity that another unit of work loaded. See `Repository.update`."""
+        unit = self.unit_of_work
+        unit.writing()
+        tracked = self.entities.by_id.get(entity.id)
+        if tracked is None:
+            unit.tracker.attach(self.entities, entity)
+        elif tracked.status is Status.DELETED:
+            raise NotFoundError(self.entity_type.__name__, entity.id)
+        elif tracked.entity is not entity:
+            raise UnitOfWorkStateError(_SECOND_OBJECT)
+
+    async def delete(self, id: IdT) -> bool:  # noqa: A002
+        """Delete the entity with this identity. See `Repository.delete`."""
+        unit = self.unit_of_work
+        unit.writing()
+        tracked = self.entities.by_id.get(id)
+        if tracked is not None:
+            if tracked.status is Status.DELETED:
+                return False
+            unit.tracker.remove(self.entities, tracked)
+            return True
+        await unit.flush()
+        return await self._guard.run(self.entities.mapper.delete_by_id, self._transaction.connection, id)

@@ -1,0 +1,94 @@
+"""What the contract of the outbox is tested on."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cleanarch_kit.application.events.envelope import Envelope
+from cleanarch_kit.application.events.registry import EventRegistry
+from cleanarch_kit.application.ports.outbox import Claim, FailedEntry, Outbox, OutboxEntry, OutboxWriter, PendingEvent
+from cleanarch_kit.domain.event import DomainEvent
+
+__all__ = ["CONTRACT_EVENTS", "OutboxSubject", "StoredOutbox", "Ticked", "number_of", "shown"]
+
+_HOLD = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticked(DomainEvent, name="cleanarch_kit.contract.ticked"):
+    """The sample event: its number and some text."""
+
+    number: int
+    text: str = ""
+
+
+CONTRACT_EVENTS = EventRegistry([Ticked], source="/contract")
+"""The registry that the outbox under test must be built with."""
+
+
+class StoredOutbox(Outbox, OutboxWriter[Any], Protocol):  # Any: the adapter's own connection
+    """Both sides of an outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSubject:
+    """The outbox under test, with an empty store.
+
+    Attributes:
+        outbox: built with `CONTRACT_EVENTS`.
+        transaction: a block that commits, or rolls back where an exception leaves it, and gives what `write` takes.
+    """
+
+    outbox: StoredOutbox
+    transaction: Callable[[], AbstractAsyncContextManager[Any]]
+
+    async def store(self, subject: str, *numbers: int) -> None:
+        """Commit some events of one subject."""
+        async with self.transaction() as connection:
+            await self.write(connection, subject, *numbers)
+
+    async def write(self, connection: object, subject: str, *numbers: int) -> None:
+        """Write some events of one subject."""
+        events = [PendingEvent(Ticked(number=number), subject) for number in numbers]
+        await self.outbox.write(connection, self.outbox.encode(events))
+
+    def claim(self, *, after: int = -1, limit: int = 100) -> AbstractAsyncContextManager[Claim | None]:
+        """Claim with a long hold."""
+        return self.outbox.claim(after=after, limit=limit, hold=_HOLD)
+
+    async def due(self) -> list[tuple[str, int]]:
+        """Subject and number of what is due, in all partitions; nothing changes."""
+        found: list[tuple[str, int]] = []
+        after = -1
+        while True:
+            async with self.claim(after=after) as claim:
+                if claim is None:
+                    return found
+                after = claim.partition
+                found += map(shown, claim.entries)
+
+    async def settle_all(self, fail: Callable[[OutboxEntry], FailedEntry | None] = lambda _: None) -> None:
+        """Settle everything that is due: as published, unless it is made to fail or its subject is."""
+        after = -1
+        while True:
+            async with self.claim(after=after) as claim:
+                if claim is None:
+                    return
+                after = claim.partition
+                failed = [failure for entry in claim.entries if (failure := fail(entry))]
+                lost = {failure.position for failure in failed}
+                waiting = {entry.envelope.subject for entry in claim.entries if entry.position in lost}
+                await claim.settle([e.position for e in claim.entries if e.envelope.subject not in waiting], failed)
+
+
+def number_of(envelope: Envelope) -> int:
+    """The number of a `Ticked`."""
+    event = CONTRACT_EVENTS.decode(envelope)
+    assert isinstance(event, Ticked)
+    return event.number
+
+
+def shown(entry: OutboxEntry) -> tuple[str, int]:
+    """Subject and number of an entry."""
+    return entry.envelope.subject or "", number_of(entry.envelope)
