@@ -148,7 +148,7 @@ async def test_a_plain_wrapper_around_an_async_function_may_be_marked() -> None:
     def wrapper(*args: Any) -> Any:
         return handle(*args)
 
-    assert await handles(Create)(wrapper)(Create("Ada")) == 1
+    assert await untyped_handles(Create)(wrapper)(Create("Ada")) == 1
 
 
 async def test_a_callable_object_may_be_marked() -> None:

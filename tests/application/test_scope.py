@@ -86,7 +86,8 @@ async def test_an_error_of_a_factory_arrives_unchanged_and_is_not_remembered() -
 
 async def test_a_key_error_of_a_factory_is_not_taken_for_a_missing_factory() -> None:
     def broken() -> Users:
-        return {}["missing"]
+        known: dict[str, Users] = {}
+        return known["missing"]
 
     with pytest.raises(KeyError, match="missing"):
         await provide({Users: broken})(Users)

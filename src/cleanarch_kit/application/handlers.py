@@ -87,7 +87,7 @@ class _Handles(Generic[MessageT_co]):
     def __init__(self, message: type[MessageT_co]) -> None:
         self._message = message
 
-    # `self` of a method is Any: it belongs to the class that is being defined, which has no name yet.
+    # `self` of a method belongs to the class that is being defined and has no name yet: Never takes it, Any gives it.
     @overload
     def __call__(
         self: "_Handles[Message[ResultT]]", handler: Callable[Concatenate[MessageT_co, P], _Returning[ResultT]], /
@@ -118,14 +118,14 @@ class _HandlesStream(Generic[StreamT_co]):
 
     @overload
     def __call__(
-        self: "_HandlesStream[StreamQuery[ResultT]]", handler: Callable[[Any, StreamT_co], AsyncIterator[ResultT]], /
-    ) -> Callable[[Any, StreamT_co], AsyncIterator[ResultT]]: ...
-    @overload
-    def __call__(
         self: "_HandlesStream[StreamQuery[ResultT]]",
         handler: Callable[Concatenate[StreamT_co, P], AsyncIterator[ResultT]],
         /,
     ) -> Callable[Concatenate[StreamT_co, P], AsyncIterator[ResultT]]: ...
+    @overload
+    def __call__(
+        self: "_HandlesStream[StreamQuery[ResultT]]", handler: Callable[[Never, StreamT_co], AsyncIterator[ResultT]], /
+    ) -> Callable[[Any, StreamT_co], AsyncIterator[ResultT]]: ...
     def __call__(self, handler: Callable[..., AsyncIterator[object]], /) -> Callable[..., AsyncIterator[object]]:
         if not _is_async(handler, inspect.isasyncgenfunction):
             raise DefinitionError(
@@ -148,18 +148,18 @@ class _On(Generic[EventT]):
 
     @overload
     def __call__(
-        self, handler: Callable[[Any, EventT | OtherT], _Returning[None]], /
-    ) -> Callable[[Any, EventT | OtherT], _Done]: ...
-    @overload
-    def __call__(self, handler: Callable[[Any, EventT], _Returning[None]], /) -> Callable[[Any, EventT], _Done]: ...
-    @overload
-    def __call__(
         self, handler: Callable[Concatenate[EventT | OtherT, P], _Returning[None]], /
     ) -> Callable[Concatenate[EventT | OtherT, P], _Done]: ...
     @overload
     def __call__(
         self, handler: Callable[Concatenate[EventT, P], _Returning[None]], /
     ) -> Callable[Concatenate[EventT, P], _Done]: ...
+    @overload
+    def __call__(
+        self, handler: Callable[[Never, EventT | OtherT], _Returning[None]], /
+    ) -> Callable[[Any, EventT | OtherT], _Done]: ...
+    @overload
+    def __call__(self, handler: Callable[[Never, EventT], _Returning[None]], /) -> Callable[[Any, EventT], _Done]: ...
     def __call__(self, handler: Callable[..., _Returning[None]], /) -> Callable[..., _Returning[None]]:
         if not _is_async(handler, inspect.iscoroutinefunction):
             raise DefinitionError(

@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias, TypeVar, cast
 
 from cleanarch_kit.errors import DependencyError
 
-__all__ = ["Resolve", "Scope", "provide"]
+__all__ = ["Resolve", "Scope", "key_name", "provide"]
 
 DependencyT = TypeVar("DependencyT")
 
@@ -37,6 +37,11 @@ with the handler's exception if there is one, so that a unit of work in it can r
 """
 
 
+def key_name(key: object) -> str:
+    """Return how a dependency's key is called in errors and explanations: ``UserRepository``, ``list[int]``."""
+    return key.__qualname__ if isinstance(key, type) else str(key)
+
+
 class _Provider:
     """A resolver over a mapping of factories, each called at most once."""
 
@@ -53,7 +58,7 @@ class _Provider:
                 factory = self._factories[key]
             except KeyError:
                 raise DependencyError(
-                    f"nothing is provided for {key.__qualname__}: give provide() a factory for it"
+                    f"nothing is provided for {key_name(key)}: give provide() a factory for it"
                 ) from None
             value = factory()
             made[key] = await value if inspect.isawaitable(value) else value
@@ -75,6 +80,6 @@ def provide(factories: Mapping[type[object], Callable[[], object]], /) -> Resolv
         factories: what to call for which type.
 
     Returns:
-        The resolver. Asking it for a type that stands not in the mapping raises `DependencyError`.
+        The resolver. Asking it for a type that is not in the mapping raises `DependencyError`.
     """
     return _Provider(factories)

@@ -2,6 +2,7 @@
 
 from cleanarch_kit.application.dispatch.dependencies import Dependency, location_of
 from cleanarch_kit.application.dispatch.pipeline import Pipeline, name_of
+from cleanarch_kit.application.scope import key_name
 
 __all__ = ["explained"]
 
@@ -20,9 +21,5 @@ def explained(pipeline: Pipeline) -> str:
 
 
 def _listed(dependencies: tuple[Dependency, ...]) -> str:
-    asked = (f"{dependency.parameter}: {_shown(dependency.key)}" for dependency in dependencies)
+    asked = (f"{dependency.parameter}: {key_name(dependency.key)}" for dependency in dependencies)
     return f"({', '.join(asked)})"
-
-
-def _shown(key: object) -> str:
-    return getattr(key, "__qualname__", str(key))

@@ -8,7 +8,7 @@ from cleanarch_kit.application.dispatch.discovery import Handler, handlers_in, w
 from cleanarch_kit.application.dispatch.pipeline import Pipeline, name_of
 from cleanarch_kit.application.handlers import MessageMark
 from cleanarch_kit.application.messages import Message, StreamQuery
-from cleanarch_kit.application.scope import Scope
+from cleanarch_kit.application.scope import Scope, key_name
 from cleanarch_kit.errors import (
     CleanArchError,
     DefinitionError,
@@ -110,7 +110,7 @@ def _without_scope(pipeline: Pipeline) -> CleanArchError:
 def _failed(handler: Handler, dependency: Dependency, error: Exception) -> CleanArchError:
     problem = DependencyError(
         f"{handler.name} ({handler.location}) needs {dependency.parameter!r}, and the scope cannot resolve"
-        f" {getattr(dependency.key, '__qualname__', dependency.key)}: provide it there"
+        f" {key_name(dependency.key)}: provide it there"
     )
     problem.__cause__ = error
     return problem

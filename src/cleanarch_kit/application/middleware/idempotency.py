@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from cleanarch_kit.application.caching.result_annotation import result_annotation
 from cleanarch_kit.application.dispatch.dependencies import Dependency
+from cleanarch_kit.application.dispatch.result_annotation import result_annotation
 from cleanarch_kit.application.messages import Message
 from cleanarch_kit.application.middleware.protocol import Next, Placement
 from cleanarch_kit.application.ports.idempotency import IdempotencyStore

@@ -9,7 +9,7 @@ from cleanarch_kit.application.caching.computation import Recipe
 from cleanarch_kit.application.caching.key_encoding import encode
 from cleanarch_kit.application.caching.policy import CachePolicy, Duration, seconds
 from cleanarch_kit.application.caching.reader import CacheReader
-from cleanarch_kit.application.caching.result_annotation import result_annotation
+from cleanarch_kit.application.dispatch.result_annotation import result_annotation
 from cleanarch_kit.application.messages import Message, Query
 from cleanarch_kit.application.middleware.protocol import Next
 from cleanarch_kit.application.serialization import Codec
