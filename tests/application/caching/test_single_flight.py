@@ -1,15 +1,13 @@
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Coroutine
 from contextvars import ContextVar
-from types import coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from cleanarch_kit.application.caching.single_flight import SingleFlight
-
-T = TypeVar("T")
+from cleanarch_kit.testing.cancellation import cancel_everywhere
 
 V1, V2 = ("1",), ("2",)
 
@@ -35,27 +33,6 @@ class Work:
         if isinstance(self.result, BaseException):
             raise self.result
         return self.result
-
-
-@coroutine
-def cancelled_at(suspension: int, inner: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-    """Runs a coroutine and cancels its task where it suspends for the n-th time."""
-    count, to_send = 0, None
-    while True:
-        try:
-            yielded = inner.send(to_send)
-        except StopIteration as stop:
-            return stop.value
-        count += 1
-        if count == suspension:
-            task = asyncio.current_task()
-            assert task is not None
-            task.cancel()
-        try:
-            to_send = yield yielded
-        except BaseException as error:
-            yielded = inner.throw(error)
-            to_send = yield yielded
 
 
 async def settle() -> None:
@@ -286,35 +263,34 @@ def test_closing_in_another_loop_leaves_tasks_alone() -> None:
 
 
 @pytest.mark.parametrize("detached", [True, False])
-@pytest.mark.parametrize("role", ["first", "second"])
-async def test_cancelled_at_every_suspension(detached: bool, role: str) -> None:
+@pytest.mark.parametrize("doomed_begins", [True, False])
+async def test_cancelled_at_every_suspension(detached: bool, doomed_begins: bool) -> None:
     """Whoever is cancelled, and wherever: the other one gets the value, and nothing is left behind."""
+    flights, others = SingleFlight(), list[asyncio.Task[str]]()
 
     async def slow() -> str:
         for _ in range(3):
             await asyncio.sleep(0)
         return "done"
 
-    async def attempt(make: Callable[[], Awaitable[str]], suspension: int) -> tuple[object, object]:
-        doomed = asyncio.ensure_future(cancelled_at(suspension, _awaiting(make())))
-        other: asyncio.Future[str] = asyncio.ensure_future(_awaiting(make()))
-        first, second = (doomed, other) if role == "first" else (other, doomed)
-        del first, second
-        results = await asyncio.gather(doomed, other, return_exceptions=True)
-        return results[0], results[1]
+    def run() -> Coroutine[Any, Any, str]:
+        return flights.run("a", V1, slow, detached=detached)
 
-    for suspension in range(1, 10):
-        flights = SingleFlight()
-        cut, whole = await attempt(lambda: flights.run("a", V1, slow, detached=detached), suspension)  # noqa: B023
-        assert whole == "done"
-        assert cut == "done" or isinstance(cut, asyncio.CancelledError)
+    async def beside_another() -> str:
+        if doomed_begins:
+            asyncio.get_running_loop().call_soon(lambda: others.append(asyncio.create_task(run())))
+        else:
+            others.append(asyncio.create_task(run()))
+            await asyncio.sleep(0)
+        return await run()
+
+    async def verify() -> None:
+        await settle()
+        assert await others.pop() == "done"
+        assert others == []
         await settle()
         assert not flights._flights
         assert not flights._tasks
-        if cut == "done":
-            return
-    raise AssertionError("the sweep never came to its end")
 
-
-async def _awaiting(awaitable: Awaitable[T]) -> T:
-    return await awaitable
+    points = await cancel_everywhere(beside_another, verify)
+    assert points >= 1
