@@ -6,7 +6,6 @@ from sqlalchemy.orm import Session
 
 from cleanarch_kit.adapters.sqlalchemy.execution import run
 from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
-from cleanarch_kit.adapters.sqlalchemy.streaming import free_connection
 from cleanarch_kit.adapters.sqlalchemy.tables import inbox
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 from cleanarch_kit.adapters.sqlalchemy.unless_present import insert_unless_present
@@ -40,4 +39,4 @@ class SqlAlchemyInbox:
 
 def _insert(session: Session, consumer: str, event_id: UUID) -> bool:
     row = {"consumer": consumer, "event_id": event_id, "handled_at": now_plus(0.0)}
-    return insert_unless_present(free_connection(session), inbox, row)
+    return insert_unless_present(session.connection(), inbox, row)
