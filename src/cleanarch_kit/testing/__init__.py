@@ -1,0 +1,30 @@
+"""What proves an adapter, and what makes tests of one's own shorter."""
+
+from cleanarch_kit.application.extras import require
+
+require("pytest", extra="testing")
+
+import pytest
+
+pytest.register_assert_rewrite("cleanarch_kit.testing.contracts", "cleanarch_kit.testing.cancellation")
+
+from cleanarch_kit.testing.cancellation import CancellationStyle, cancel_everywhere, interrupted
+from cleanarch_kit.testing.contracts.cache import CacheBackendContract
+from cleanarch_kit.testing.contracts.repository import RepositoryContract
+from cleanarch_kit.testing.contracts.subject import Book, BookId, Capability, Note, NoteId, Subject
+from cleanarch_kit.testing.contracts.unit_of_work import UnitOfWorkContract
+
+__all__ = [
+    "Book",
+    "BookId",
+    "CacheBackendContract",
+    "CancellationStyle",
+    "Capability",
+    "Note",
+    "NoteId",
+    "RepositoryContract",
+    "Subject",
+    "UnitOfWorkContract",
+    "cancel_everywhere",
+    "interrupted",
+]

@@ -3,13 +3,14 @@
 import asyncio
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import suppress
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
 __all__ = ["CancellationStyle", "cancel_everywhere", "interrupted"]
 
 T = TypeVar("T")
+
+_MESSAGE = "by the test"
 
 
 class CancellationStyle(Enum):
@@ -115,7 +116,7 @@ async def _run_once(work: Coroutine[Any, Any, object], point: int, style: Cancel
             elif style is CancellationStyle.SIBLING:
                 sibling_fails.set()
             else:
-                task.cancel("by the test")
+                task.cancel(_MESSAGE)
 
     async def run() -> None:
         if style is CancellationStyle.TIMEOUT:
@@ -125,9 +126,16 @@ async def _run_once(work: Coroutine[Any, Any, object], point: int, style: Cancel
             await interrupted(work, act)
 
     task = asyncio.ensure_future(_beside(run(), sibling_fails) if style is CancellationStyle.SIBLING else run())
-    with suppress(CancelledError, TimeoutError, _SiblingFailed):
+    try:
         await task
-        assert not reached, f"cancelled at suspension {point}, and the cancellation was swallowed"
+    except (TimeoutError, _SiblingFailed):
+        pass
+    except CancelledError as error:
+        if error.args != (_MESSAGE,):
+            raise AssertionError(f"cancelled at suspension {point}, and another cancellation came out") from error
+    else:
+        if reached:
+            raise AssertionError(f"cancelled at suspension {point}, and the cancellation was swallowed")
     return reached
 
 

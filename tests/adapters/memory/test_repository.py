@@ -5,8 +5,7 @@ from functools import partial
 import pytest
 
 from cleanarch_kit.adapters.memory import InMemoryRepository, InMemoryStore, InMemoryUnitOfWork, UniqueKeys
-from cleanarch_kit.testing.contracts.repository import RepositoryContract
-from cleanarch_kit.testing.contracts.subject import Book, BookId, Note, NoteId, Subject
+from cleanarch_kit.testing import Book, BookId, Note, NoteId, RepositoryContract, Subject
 
 
 class InMemoryBooks(InMemoryRepository[Book, BookId]):

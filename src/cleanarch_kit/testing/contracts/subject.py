@@ -17,7 +17,18 @@ from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.domain.identity import EntityId
 from cleanarch_kit.domain.values.money import Money
 
-__all__ = ["Book", "BookId", "BookRenamed", "Capability", "Contract", "Note", "NoteId", "Subject"]
+__all__ = [
+    "Book",
+    "BookId",
+    "BookRenamed",
+    "Capability",
+    "Contract",
+    "MakeUnitOfWork",
+    "Note",
+    "NoteId",
+    "Subject",
+    "a_book",
+]
 
 
 class BookId(EntityId):

@@ -1,0 +1,23 @@
+"""The in-memory unit of work keeps the contract; and what is its own."""
+
+from functools import partial
+
+import pytest
+
+from cleanarch_kit.adapters.memory import InMemoryRepository, InMemoryStore, InMemoryUnitOfWork, UniqueKeys
+from cleanarch_kit.testing import Book, BookId, Note, NoteId, Subject, UnitOfWorkContract
+
+
+class InMemoryBooks(InMemoryRepository[Book, BookId]):
+    unique: UniqueKeys[Book] = {"uq_books_isbn": lambda b: b.isbn}
+
+
+class InMemoryNotes(InMemoryRepository[Note, NoteId]):
+    """Nothing to add."""
+
+
+class TestInMemoryUnitOfWork(UnitOfWorkContract):
+    @pytest.fixture
+    def subject(self) -> Subject:
+        store = InMemoryStore()
+        return Subject(partial(InMemoryUnitOfWork, store), InMemoryBooks, InMemoryNotes)
