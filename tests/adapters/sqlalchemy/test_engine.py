@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import NullPool
 
 from cleanarch_kit.adapters.sqlalchemy import create_async_engine, session_factory
+from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.engine import OwnedPool
-from cleanarch_kit.adapters.sqlalchemy.sqlite import READ_ONLY
 from cleanarch_kit.errors import EngineOwnershipError
 
 metadata = sa.MetaData()

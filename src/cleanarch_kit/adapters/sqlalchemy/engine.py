@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.ext.asyncio import create_async_engine as _create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
-from cleanarch_kit.adapters.sqlalchemy.sqlite import READ_ONLY, is_in_memory, prepare_sqlite
+from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY, is_in_memory, prepare_sqlite
 from cleanarch_kit.errors import EngineOwnershipError
 
 __all__ = ["OwnedPool", "create_async_engine", "session_factory"]

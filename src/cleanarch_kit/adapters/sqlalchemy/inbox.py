@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from cleanarch_kit.adapters.sqlalchemy.execution import run
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run
 from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
 from cleanarch_kit.adapters.sqlalchemy.tables import inbox
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork

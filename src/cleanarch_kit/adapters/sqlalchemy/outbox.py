@@ -8,11 +8,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from cleanarch_kit.adapters.sqlalchemy.execution import translated
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
+from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
 from cleanarch_kit.adapters.sqlalchemy.outbox_claims import claim_by_lease, claim_by_lock
 from cleanarch_kit.adapters.sqlalchemy.outbox_rows import ENVELOPE_COLUMNS, INSERT, LONGEST_WAIT, padded, to_row
-from cleanarch_kit.adapters.sqlalchemy.sqlite import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.tables import outbox, outbox_dead, outbox_partition
 from cleanarch_kit.adapters.sqlalchemy.unless_present import insert_unless_present
 from cleanarch_kit.application.events.envelope import Envelope

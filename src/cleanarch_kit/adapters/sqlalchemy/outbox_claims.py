@@ -11,7 +11,8 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
-from cleanarch_kit.adapters.sqlalchemy.execution import translated
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
+from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
 from cleanarch_kit.adapters.sqlalchemy.outbox_rows import (
     LONGEST_WAIT,
@@ -19,7 +20,6 @@ from cleanarch_kit.adapters.sqlalchemy.outbox_rows import (
     due_entries,
     first_due_partition,
 )
-from cleanarch_kit.adapters.sqlalchemy.sqlite import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.tables import outbox_partition
 from cleanarch_kit.application.ports.outbox import Claim, FailedEntry, OutboxEntry
 from cleanarch_kit.application.shielding import run_to_end

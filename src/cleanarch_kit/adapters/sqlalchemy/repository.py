@@ -1,35 +1,42 @@
 """`SqlAlchemyRepository`: aggregates in a table."""
 
 import builtins
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
-from cleanarch_kit.adapters.sqlalchemy.derivation import MappingRules
-from cleanarch_kit.adapters.sqlalchemy.execution import run
-from cleanarch_kit.adapters.sqlalchemy.mapping import EntityMapping, Row
-from cleanarch_kit.adapters.sqlalchemy.row_mapper import RowMapper, fetch_rows, fetch_value
-from cleanarch_kit.adapters.sqlalchemy.streaming import open_stream
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run
+from cleanarch_kit.adapters.sqlalchemy.mapping.aggregate_mapper import AggregateMapper
+from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
+from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
+from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters
+from cleanarch_kit.adapters.sqlalchemy.searching.streaming import open_stream
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 from cleanarch_kit.application.pagination.keyset import Keyset, cursor_page, keyset_of
 from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest
 from cleanarch_kit.application.ports.repository import Identified, Repository
+from cleanarch_kit.application.tracking.identity_map import DataMapper
 from cleanarch_kit.application.tracking.repository import TrackingRepository
 from cleanarch_kit.application.tracking.usage_guard import Phase
 from cleanarch_kit.application.type_arguments import type_argument
 from cleanarch_kit.domain.criteria import Criterion, Node, Ordering
 from cleanarch_kit.domain.evaluation import plain_value
 from cleanarch_kit.domain.tracing import trace_all
-from cleanarch_kit.errors import InvalidCursorError, MappingError, RefusedValueError
+from cleanarch_kit.errors import DefinitionError, InvalidCursorError, MappingError, RefusedValueError
 
 __all__ = ["SqlAlchemyRepository"]
 
 EntityT = TypeVar("EntityT", bound=Identified)
 IdT = TypeVar("IdT")
+
+_ROWS_AT_ONCE = 500
 
 
 class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Generic[EntityT, IdT]):
@@ -54,6 +61,7 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Gener
         table: the table, or a declarative class.
         columns: other columns than the derived ones: the name of one, or of one for each part of a value.
         ignored_columns: columns that the entity does not know, because the database fills them in.
+        children: the collections that the aggregate owns, by the names of their fields, see `Owned`.
         validate_on_load: build values and entities through their constructors.
     """
 
@@ -61,6 +69,8 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Gener
     columns: ClassVar[Mapping[str, str | tuple[str, ...]]] = MappingProxyType({})
     ignored_columns: ClassVar[tuple[str, ...]] = ()
     validate_on_load: ClassVar[bool] = False
+
+    children: ClassVar[Mapping[str, Owned]] = MappingProxyType({})
 
     _mapper: ClassVar[RowMapper[Any] | None] = None
     _id_type: ClassVar[type | None] = None
@@ -74,9 +84,26 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Gener
                 cls.mapper()
 
     def __init__(self, unit_of_work: SqlAlchemyUnitOfWork) -> None:
-        super().__init__(unit_of_work, self.mapper())
-        self._rows = self.mapper()
+        mapper = self.mapper()
+        super().__init__(unit_of_work, mapper.converting(self._own_load(), self._own_dump()))
+        self._rows = _same_rows(self.entities.mapper, mapper)
         self._dialect = unit_of_work.dialect_name
+
+    def to_entity(self, row: Mapping[str, Any]) -> EntityT:
+        """Turn a row into an entity, where the derived code will not do. Owned collections are filled afterwards.
+
+        Args:
+            row: the row, by the names of its columns.
+        """
+        raise NotImplementedError
+
+    def to_row(self, entity: EntityT) -> Mapping[str, Any]:
+        """Turn an entity into a row, where the derived code will not do.
+
+        Returns:
+            A value for each column that is not ignored, by the names of the columns.
+        """
+        raise NotImplementedError
 
     @classmethod
     def mapper(cls) -> RowMapper[EntityT]:
@@ -87,7 +114,10 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Gener
         """
         mapper: RowMapper[EntityT] | None = cls._mapper
         if mapper is None:
-            mapper = cls._mapper = RowMapper(EntityMapping(cls.entity_type, cls._table(), cls._rules()))
+            mapping: EntityMapping[EntityT] = EntityMapping(
+                cast("type[EntityT]", cls.entity_type), cls._table(), cls._rules()
+            )
+            mapper = cls._mapper = AggregateMapper(mapping, cls.children) if cls.children else RowMapper(mapping)
         return mapper
 
     async def list(
@@ -150,35 +180,50 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Gener
 
     async def stream(
         self, *where: Criterion[EntityT] | None, order_by: Ordering[EntityT] | None = None
-    ) -> AsyncIterator[EntityT]:
+    ) -> AsyncGenerator[EntityT]:
         """All entities that meet the criteria, one after another, untracked. See `SearchableRepository.stream`.
 
-        Rows come from a cursor of the server, some hundreds at a time. On MariaDB and MySQL the unit of work can do
-        nothing else while the stream is open.
+        Rows come some hundreds at a time: from one cursor of the server, and from one SELECT after another on MariaDB
+        and MySQL, whose connections can do nothing else while they send.
         """
         node, keyset = self._traced(where), self._keyset(order_by)
         await self.unit_of_work.flush()
-        statement, parameters = self._rows.searches(self._dialect).rows(node, keyset.keys)
         load = self._rows.load
-        rows = await self._guard.run(
-            open_stream, self._transaction.connection, self._rows.metadata, statement, parameters
-        )
-        try:
-            while found := await self._guard.run(rows.next_rows):
-                for row in found:
+        portions = self._pages(node, keyset) if self._dialect in {"mysql", "mariadb"} else self._cursor(node, keyset)
+        async with aclosing(portions):
+            async for portion in portions:
+                for row in portion:
                     yield load(row)
+
+    async def _cursor(self, node: Node | None, keyset: Keyset) -> AsyncGenerator[builtins.list[Row]]:
+        statement, parameters = self._rows.searches(self._dialect).rows(node, keyset.keys)
+        session = self._transaction.connection
+        stream = await self._guard.run(open_stream, session, self._rows, statement, parameters)
+        try:
+            while rows := await self._guard.run(stream.next_rows):
+                yield rows
         finally:
             if self._guard.phase is not Phase.ENDED:
-                await rows.close()
+                await stream.close()
 
-    async def _fetch(self, statement: sa.Select[Any], parameters: dict[str, Any]) -> builtins.list[Any]:
-        return await self._guard.run(
-            run, self._transaction.connection, self._rows.metadata, fetch_rows, statement, parameters
-        )
+    async def _pages(self, node: Node | None, keyset: Keyset) -> AsyncGenerator[builtins.list[Row]]:
+        searches = self._rows.searches(self._dialect)
+        positions = searches.positions(keyset.keys)
+        rows: builtins.list[Row] = [()]
+        place: builtins.list[object] | None = None
+        while rows:
+            statement, parameters = searches.page(node, keyset.keys, size=_ROWS_AT_ONCE, place=place, backwards=False)
+            rows = await self._fetch(statement, parameters)
+            yield rows
+            place = [plain_value(rows[-1][at]) for at in positions] if rows else None
 
-    async def _value(self, statement: sa.Select[Any], parameters: dict[str, Any]) -> Any:
+    async def _fetch(self, statement: sa.Select[Any], parameters: Parameters) -> builtins.list[Row]:
+        rows = self._rows
+        return await self._guard.run(run, self._transaction.connection, rows.metadata, rows.read, statement, parameters)
+
+    async def _value(self, statement: sa.Select[Any], parameters: Parameters) -> Any:
         return await self._guard.run(
-            run, self._transaction.connection, self._rows.metadata, fetch_value, statement, parameters
+            run, self._transaction.connection, self._rows.metadata, _scalar, statement, parameters
         )
 
     def _traced(self, where: tuple[Criterion[EntityT] | None, ...]) -> Node | None:
@@ -196,4 +241,47 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Gener
 
     @classmethod
     def _rules(cls) -> MappingRules:
-        return MappingRules(cls.columns, ignored=cls.ignored_columns, validate=cls.validate_on_load)
+        own_code = cls._overrides("to_entity") and cls._overrides("to_row")
+        return MappingRules(
+            cls.columns,
+            elsewhere=tuple(cls.children),
+            ignored=cls.ignored_columns,
+            validate=cls.validate_on_load,
+            own_code=own_code,
+        )
+
+    @classmethod
+    def _overrides(cls, name: str) -> bool:
+        return getattr(cls, name) is not getattr(SqlAlchemyRepository, name)
+
+    def _own_load(self) -> Callable[[Row], EntityT] | None:
+        if not self._overrides("to_entity"):
+            return None
+        names = [column.name for column in self.mapper().mapping.columns]
+        return lambda row: self.to_entity(dict(zip(names, row, strict=True)))
+
+    def _own_dump(self) -> Callable[[EntityT], Row] | None:
+        if not self._overrides("to_row"):
+            return None
+        names = [column.name for column in self.mapper().mapping.columns]
+        return lambda entity: _cells(self.to_row(entity), names)
+
+
+def _cells(row: Mapping[str, Any], names: Sequence[str]) -> Row:
+    missing = [name for name in names if name not in row]
+    if missing:
+        raise MappingError(f"to_row gives no value for column {missing[0]!r}")
+    return tuple(row[name] for name in names)
+
+
+def _same_rows(tracking: DataMapper[EntityT, AsyncSession], own: RowMapper[EntityT]) -> RowMapper[EntityT]:
+    """The mapper that the unit of work uses for these entities, which another repository may have brought."""
+    if isinstance(tracking, RowMapper) and tracking.mapping.columns == own.mapping.columns:
+        return tracking
+    raise DefinitionError(
+        f"two repositories of one unit of work store {own.entity_type.__name__} in different ways: use one of them"
+    )
+
+
+def _scalar(session: Session, statement: sa.Select[Any], parameters: Parameters) -> Any:
+    return session.connection().execute(statement, parameters).scalar()

@@ -4,8 +4,8 @@ from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from cleanarch_kit.adapters.sqlalchemy.single_writer import single_writer
-from cleanarch_kit.adapters.sqlalchemy.transaction import SessionTransaction
+from cleanarch_kit.adapters.sqlalchemy.connecting.single_writer import single_writer
+from cleanarch_kit.adapters.sqlalchemy.connecting.transaction import SessionTransaction
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.outbox import OutboxWriter
 from cleanarch_kit.application.ports.unit_of_work import current_unit_of_work

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from cleanarch_kit.adapters.sqlalchemy.driver_errors import translate
+from cleanarch_kit.adapters.sqlalchemy.connecting.driver_errors import translate
 from cleanarch_kit.errors import DuplicateError
 
 __all__ = ["insert_unless_present"]

@@ -4,12 +4,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncResult, AsyncSession
-from sqlalchemy.orm import Session
 
-from cleanarch_kit.adapters.sqlalchemy.execution import run, translated
-from cleanarch_kit.adapters.sqlalchemy.mapping import Row
-from cleanarch_kit.adapters.sqlalchemy.row_mapper import RowMapper
-from cleanarch_kit.adapters.sqlalchemy.statements import Parameters
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run, translated
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
+from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters
 
 __all__ = ["RowStream", "open_stream"]
 
@@ -56,6 +55,7 @@ async def open_stream(
 
     async def start() -> AsyncResult[Any]:
         connection = await session.connection()
-        return await connection.stream(statement, parameters)
+        result: AsyncResult[Any] = await connection.stream(statement, parameters)
+        return result
 
     return RowStream(session, mapper, await translated(start(), mapper.metadata))

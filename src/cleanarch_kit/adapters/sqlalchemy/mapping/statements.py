@@ -4,12 +4,13 @@ A statement object that is kept also keeps its cache key, so that SQLAlchemy fin
 again. Values are parameters in all of them.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.mapping import EntityMapping, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 
 __all__ = ["Parameters", "Statements", "selected_columns"]
@@ -21,38 +22,47 @@ Parameters = dict[str, Any]
 
 
 class Statements:
-    """Builds and keeps the statements of one entity.
+    """Builds and keeps the statements for the rows of one mapping.
+
+    Args:
+        mapping: the mapping.
+        parent: for the rows of a collection, the columns that refer to the aggregate; such rows have no version.
 
     Attributes:
-        mapping: the entity's mapping.
-        insert: writes one row, or several with several sets of parameters; see `insert_parameters`.
+        mapping: as given.
+        insert: writes one row, or several with several sets of parameters.
         delete: deletes the row with a certain identity and, where there is one, version.
         delete_by_id: deletes the row with a certain identity.
+        delete_all: deletes all rows of a certain parent.
     """
 
-    def __init__(self, mapping: EntityMapping[Any]) -> None:
+    def __init__(self, mapping: EntityMapping[Any], parent: Sequence[sa.Column[Any]] = ()) -> None:
         self.mapping = mapping
-        table = mapping.table
-        self._cells = [f"_c{position}" for position in range(len(mapping.columns))]
-        self._identity = [f"_id{position}" for position in range(len(mapping.identity_positions))]
-        self._settable = tuple(at for at in range(len(mapping.columns)) if at not in mapping.identity_positions)
-        self._selected = selected_columns(mapping)
-        self._same_identity = sa.and_(
-            *(
-                mapping.columns[position] == sa.bindparam(name, type_=value_type(mapping.columns[position]))
-                for name, position in zip(self._identity, mapping.identity_positions, strict=True)
-            )
-        )
+        table, columns = mapping.table, mapping.columns
+        self._cells = [f"_c{at}" for at in range(len(columns))]
+        self._identity = [f"_id{at}" for at in range(len(mapping.identity_positions))]
+        self._parent = [f"_parent{at}" for at in range(len(parent))]
+        self._settable = tuple(at for at in range(len(columns)) if at not in mapping.identity_positions)
+        of_parent = dict(zip(parent, self._parent, strict=True))
+        identity = {columns[at]: name for at, name in zip(mapping.identity_positions, self._identity, strict=True)}
+        cells = dict(zip(columns, self._cells, strict=True))
+        self._same_identity = sa.and_(_equal(of_parent), _equal(identity))
+        self._same_row = self._same_identity
+        if mapping.version_position is not None and not parent:
+            version = columns[mapping.version_position]
+            self._same_row = sa.and_(self._same_identity, _equal({version: "_version"}))
         self.insert = sa.insert(table).values(
-            {
-                column: sa.bindparam(cell, type_=value_type(column))
-                for cell, column in zip(self._cells, mapping.columns, strict=True)
-            }
+            {column: _bound(column, name) for column, name in (of_parent | cells).items()}
         )
+        self.delete = sa.delete(table).where(self._same_row)
         self.delete_by_id = sa.delete(table).where(self._same_identity)
-        self.delete = sa.delete(table).where(self._same_row())
+        self.delete_all = sa.delete(table).where(_equal(of_parent))
         self.by_id = lru_cache(maxsize=None)(self._by_id)
         self.update = lru_cache(maxsize=_UPDATES)(self._update)
+
+    def parent_parameters(self, parent: Row) -> Parameters:
+        """The parameters that name the parent."""
+        return dict(zip(self._parent, parent, strict=True))
 
     def insert_parameters(self, row: Row) -> Parameters:
         """The parameters of `insert`."""
@@ -60,7 +70,11 @@ class Statements:
 
     def identity_parameters(self, identity: object) -> Parameters:
         """The parameters that name a row by its identity."""
-        return dict(zip(self._identity, self.mapping.identity(identity), strict=True))
+        return self.key_parameters(self.mapping.identity(identity))
+
+    def key_parameters(self, key: Row) -> Parameters:
+        """The parameters that name a row by the values of its identity's columns."""
+        return dict(zip(self._identity, key, strict=True))
 
     def row_parameters(self, identity: object, version: int | None) -> Parameters:
         """The parameters that name a row by its identity and, where it has one, its version."""
@@ -80,20 +94,14 @@ class Statements:
         return statement, {self._cells[at]: now[at] for at in changed}
 
     def _by_id(self, for_update: bool, skip_locked: bool) -> sa.Select[Any]:
-        statement = sa.select(*self._selected).where(self._same_identity)
+        statement = sa.select(*selected_columns(self.mapping)).where(self._same_identity)
         return statement.with_for_update(skip_locked=skip_locked) if for_update else statement
 
     def _update(self, positions: tuple[int, ...]) -> sa.Update:
         """Writes the columns at these positions into the row with a certain identity and version."""
         columns = self.mapping.columns
-        changes = {columns[at]: sa.bindparam(self._cells[at], type_=value_type(columns[at])) for at in positions}
-        return sa.update(self.mapping.table).where(self._same_row()).values(changes)
-
-    def _same_row(self) -> sa.ColumnElement[bool]:
-        position = self.mapping.version_position
-        if position is None:
-            return self._same_identity
-        return sa.and_(self._same_identity, self.mapping.columns[position] == sa.bindparam("_version"))
+        changes = {columns[at]: _bound(columns[at], self._cells[at]) for at in positions}
+        return sa.update(self.mapping.table).where(self._same_row).values(changes)
 
 
 def selected_columns(mapping: EntityMapping[Any]) -> list[sa.ColumnElement[Any]]:
@@ -102,3 +110,11 @@ def selected_columns(mapping: EntityMapping[Any]) -> list[sa.ColumnElement[Any]]
         column if value_type(column) is column.type else sa.type_coerce(column, value_type(column))
         for column in mapping.columns
     ]
+
+
+def _bound(column: sa.Column[Any], name: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, type_=value_type(column))
+
+
+def _equal(parameters: Mapping[sa.Column[Any], str]) -> sa.ColumnElement[bool]:
+    return sa.and_(sa.true(), *(column == _bound(column, name) for column, name in parameters.items()))

@@ -7,11 +7,10 @@ from typing import Any, get_args, get_origin
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from cleanarch_kit.adapters.sqlalchemy.derivation import MappingRules
-from cleanarch_kit.adapters.sqlalchemy.fields import is_class, resolved_hints
-from cleanarch_kit.adapters.sqlalchemy.mapping import EntityMapping, Row
-from cleanarch_kit.adapters.sqlalchemy.statements import Parameters, Statements, selected_columns
-from cleanarch_kit.adapters.sqlalchemy.types import value_type
+from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.fields import is_class, resolved_hints
+from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters, Statements, selected_columns
 from cleanarch_kit.errors import DuplicateError, MappingError
 
 __all__ = ["Owned", "OwnedRows"]
@@ -66,14 +65,14 @@ class OwnedRows:
         self._collect, item_type = _collection_of(parent.entity_type, name)
         self._parent_columns = _parent_columns(parent, owned.table)
         ignored = (*owned.ignored_columns, *(column.key for column in self._parent_columns))
-        self._mapping = EntityMapping(
-            item_type, owned.table, MappingRules(owned.columns, ignored=ignored, key=owned.key)
+        rules = MappingRules(owned.columns, ignored=ignored, key=owned.key)
+        self._mapping = mapping = EntityMapping(item_type, owned.table, rules)
+        self._statements = Statements(mapping, self._parent_columns)
+        self._select = (
+            sa.select(*self._parent_columns, *selected_columns(mapping))
+            .where(self._reference().in_(sa.bindparam("_parents", expanding=True)))
+            .order_by(*(mapping.columns[position] for position in mapping.identity_positions))
         )
-        self._key_positions = self._mapping.identity_positions
-        own = {column.key for column in self._mapping.columns}
-        added = [column for column in self._parent_columns if column.key not in own]
-        self._statements = Statements(self._mapping, self._parent_columns, added)
-        self._select = self._selecting()
 
     def dump(self, aggregate: object) -> dict[Row, Row]:
         """The rows of the collection by their keys.
@@ -115,29 +114,64 @@ class OwnedRows:
                 found.setdefault(cells[:width], {})[self._key(cells[width:])] = cells[width:]
         return found
 
-    def write(self, session: Session, changes: Iterable[tuple[Row, Mapping[Row, Row], Mapping[Row, Row]]]) -> None:
-        """Write what differs between the rows that there were and those that there are.
+    def write(
+        self, session: Session, parent: Row, before: Mapping[Row, Row], now: Mapping[Row, Row]
+    ) -> list[Parameters]:
+        """Delete and update what differs between the rows of one aggregate that there were and those that there are.
 
-        Args:
-            session: the session that writes.
-            changes: for each aggregate its identity, the rows before and the rows now.
+        Returns:
+            The parameters of the rows that are new, to be inserted together with those of others.
         """
+        statements = self._statements
+        reference = statements.parent_parameters(parent)
         inserts: list[Parameters] = []
-        for parent, before, now in changes:
-            for key in before.keys() - now.keys():
-                self._execute(session, self._statements.delete, parent, before[key])
-            for key, row in now.items():
-                if key not in before:
-                    inserts.append(self._statements.insert_parameters(row) | self._statements.parent_parameters(parent))
-                elif row != before[key]:
-                    statement, parameters = self._statements.changes(before[key], row)
-                    self._execute(session, statement, parent, row, parameters)
+        for key in before.keys() - now.keys():
+            self._execute(session, statements.delete, reference | statements.key_parameters(key))
+        for key, row in now.items():
+            if key not in before:
+                inserts.append(statements.insert_parameters(row) | reference)
+            elif row != before[key]:
+                statement, values = statements.changes(before[key], row)
+                if statement is not None:
+                    self._execute(session, statement, values | reference | statements.key_parameters(key))
+        return inserts
+
+    def insert(self, session: Session, inserts: list[Parameters]) -> None:
+        """Insert rows that `write` gave."""
         if inserts:
-            session.connection().execute(self._statements.insert, inserts)
+            self._execute(session, self._statements.insert, inserts)
 
     def delete(self, session: Session, parent: Row) -> None:
         """Delete all rows of one aggregate."""
-        session.connection().execute(self._statements.delete_children, self._statements.parent_parameters(parent))
+        self._execute(session, self._statements.delete_all, self._statements.parent_parameters(parent))
+
+    def _execute(self, session: Session, statement: sa.Executable, parameters: Parameters | list[Parameters]) -> None:
+        session.connection().execute(statement, parameters)
 
     def _key(self, row: Row) -> Row:
-        return tuple(row[position] for position in self._key_positions)
+        return tuple(row[position] for position in self._mapping.identity_positions)
+
+    def _reference(self) -> sa.ColumnElement[Any]:
+        return self._parent_columns[0] if len(self._parent_columns) == 1 else sa.tuple_(*self._parent_columns)
+
+
+def _collection_of(aggregate: type[object], name: str) -> tuple[Callable[[Iterable[Any]], Any], type[Any]]:
+    hint = resolved_hints(aggregate).get(name)
+    collect, arguments = _COLLECTIONS.get(get_origin(hint)), get_args(hint)
+    item_type: object = arguments[0] if arguments else None
+    if collect is None or not is_class(item_type):
+        raise MappingError(f"{aggregate.__name__}.{name} must be a list, tuple, set or frozenset of one class")
+    return collect, item_type
+
+
+def _parent_columns(parent: EntityMapping[Any], table: sa.Table) -> tuple[sa.Column[Any], ...]:
+    """The columns of the foreign key that refers to the aggregate's identity, in the order of the identity."""
+    identity = [parent.columns[position] for position in parent.identity_positions]
+    for constraint in table.foreign_key_constraints:
+        referred = {element.column: element.parent for element in constraint.elements}
+        if set(referred) == set(identity):
+            return tuple(referred[column] for column in identity)
+    raise MappingError(
+        f"table {table.name!r} has no foreign key to {', '.join(str(column) for column in identity)},"
+        f" by which the rows of one {parent.entity_type.__name__} are found"
+    )

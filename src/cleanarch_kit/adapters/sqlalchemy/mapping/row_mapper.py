@@ -1,16 +1,17 @@
 """`RowMapper`: how entities get into a table and out of it again."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from copy import copy
+from typing import Any, Self, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from cleanarch_kit.adapters.sqlalchemy.execution import run
-from cleanarch_kit.adapters.sqlalchemy.mapping import EntityMapping, Row
-from cleanarch_kit.adapters.sqlalchemy.searches import Searches
-from cleanarch_kit.adapters.sqlalchemy.statements import Parameters, Statements
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters, Statements
+from cleanarch_kit.adapters.sqlalchemy.searching.searches import Searches
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.application.tracking.identity_map import DataMapper, Tracked
 
@@ -26,29 +27,33 @@ class RowMapper(DataMapper[EntityT, AsyncSession]):
 
     Args:
         mapping: where the fields lie.
-        load: gives the entity of a row; by default the mapping's.
-        dump: gives the row of an entity; by default the mapping's.
 
     Attributes:
         mapping: as given.
         metadata: the MetaData of the table.
         statements: the statements for single rows.
+        load_row: gives the entity of a row.
+        dump_row: gives the row of an entity.
     """
 
-    def __init__(
-        self,
-        mapping: EntityMapping[EntityT],
-        load: Callable[[Row], EntityT] | None = None,
-        dump: Callable[[EntityT], Row] | None = None,
-    ) -> None:
+    def __init__(self, mapping: EntityMapping[EntityT]) -> None:
         self.mapping = mapping
         self.metadata = mapping.table.metadata
         self.entity_type = mapping.entity_type
         self.versioned = mapping.version_position is not None
         self.statements = Statements(mapping)
-        self._load = load or mapping.load
-        self._dump = dump or mapping.dump
+        self.load_row = mapping.load
+        self.dump_row = mapping.dump
         self._searches: dict[str, Searches] = {}
+
+    def converting(self, load: Callable[[Row], EntityT] | None, dump: Callable[[EntityT], Row] | None) -> Self:
+        """The same mapper, with other functions between rows and entities where some are given."""
+        if load is None and dump is None:
+            return self
+        other = copy(self)
+        other.load_row = load or self.load_row
+        other.dump_row = dump or self.dump_row
+        return other
 
     def searches(self, dialect: str) -> Searches:
         """The searches for a database."""
@@ -59,15 +64,15 @@ class RowMapper(DataMapper[EntityT, AsyncSession]):
 
     def snapshot(self, entity: EntityT) -> object:
         """The row of an entity. See `DataMapper.snapshot`."""
-        return self._dump(entity)
+        return self.dump_row(entity)
 
     def load(self, snapshot: object) -> EntityT:
         """The entity of a row. See `DataMapper.load`."""
-        return self._load(cast("Row", snapshot))
+        return self.load_row(cast("Row", snapshot))
 
     def restore(self, entity: EntityT, snapshot: object) -> None:
         """Give an object the state of a row. See `DataMapper.restore`."""
-        self.mapping.restore(entity, self._load(cast("Row", snapshot)))
+        self.mapping.restore(entity, self.load_row(cast("Row", snapshot)))
 
     async def fetch(
         self, connection: AsyncSession, identity: object, *, for_update: bool, skip_locked: bool
@@ -131,8 +136,3 @@ class RowMapper(DataMapper[EntityT, AsyncSession]):
 def affected_rows(session: Session, statement: sa.Update | sa.Delete, parameters: Mapping[str, Any]) -> int:
     """Execute a statement and tell how many rows it found."""
     return session.connection().execute(statement, parameters).rowcount
-
-
-def fetch_value(session: Session, statement: sa.Select[Any], parameters: Parameters) -> Any:
-    """The first column of the first row, or None."""
-    return session.connection().execute(statement, parameters).scalar()

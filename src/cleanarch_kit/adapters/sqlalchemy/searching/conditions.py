@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
-from cleanarch_kit.adapters.sqlalchemy.mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 from cleanarch_kit.domain.criteria import (
     And,

@@ -9,7 +9,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-from cleanarch_kit.adapters.sqlalchemy.fields import (
+from cleanarch_kit.adapters.sqlalchemy.mapping.fields import (
     Composite,
     FieldNode,
     Leaf,
@@ -68,10 +68,8 @@ def derive(entity_type: type[object], table: sa.Table, rules: MappingRules) -> D
         MappingError: a field without a column, or a column without a field.
         NameError: a postponed annotation names what is not defined yet.
     """
-    if rules.own_code:
-        derived = _derive_what_fits(entity_type, table, rules)
-    else:
-        derived = _derive_all(entity_type, table, rules)
+    search = _derive_what_fits if rules.own_code else _derive_all
+    derived = search(entity_type, table, rules)
     if rules.key not in derived.nodes:
         raise MappingError(
             f"{entity_type.__name__} has no field {rules.key!r} in a column of table {table.name!r}"

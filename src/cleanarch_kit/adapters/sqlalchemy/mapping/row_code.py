@@ -16,8 +16,8 @@ from enum import Enum, Flag
 from typing import Any, NoReturn
 from uuid import UUID
 
-from cleanarch_kit.adapters.sqlalchemy.derivation import Derived, MappingRules
-from cleanarch_kit.adapters.sqlalchemy.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
+from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import Derived, MappingRules
+from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
 from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.errors import CorruptRowError
 
@@ -199,8 +199,8 @@ class _Writer:
         at = [columns.index(id(column)) for column in columns_of(node)]
 
         def corrupt(row: Sequence[Any], field: str | None) -> NoReturn:
-            values = tuple(row[position] for position in at)
-            identity: object = values if len(values) > 1 else values[0]
+            values = [row[position] for position in at]
+            identity: object = tuple(values) if len(values) > 1 else values[0]
             if isinstance(node, Wrapped) and issubclass(node.type, ScalarValue):
                 identity = node.type.restore(identity)
             raise CorruptRowError(entity, identity, field)

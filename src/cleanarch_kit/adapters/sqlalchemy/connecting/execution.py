@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from cleanarch_kit.adapters.sqlalchemy.driver_errors import translate
+from cleanarch_kit.adapters.sqlalchemy.connecting.driver_errors import translate
 
 __all__ = ["run", "translated"]
 

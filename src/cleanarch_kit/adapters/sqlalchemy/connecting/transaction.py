@@ -4,9 +4,9 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransaction, async_sessionmaker
 
-from cleanarch_kit.adapters.sqlalchemy.driver_errors import is_settled, translate
-from cleanarch_kit.adapters.sqlalchemy.execution import translated
-from cleanarch_kit.adapters.sqlalchemy.sqlite import READ_ONLY
+from cleanarch_kit.adapters.sqlalchemy.connecting.driver_errors import is_settled, translate
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
+from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY
 from cleanarch_kit.application.tracking.transaction import Savepoint, Transaction
 from cleanarch_kit.errors import CommitOutcomeUnknownError, UnitOfWorkStateError
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.conditions import find_column
-from cleanarch_kit.adapters.sqlalchemy.mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.searching.conditions import find_column
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 from cleanarch_kit.domain.criteria import OrderKey
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from cleanarch_kit.adapters.sqlalchemy.constraint_names import (
+from cleanarch_kit.adapters.sqlalchemy.connecting.constraint_names import (
     mysql_check,
     mysql_foreign_key,
     mysql_unique,

@@ -5,10 +5,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.conditions import Condition, bindable, compile_condition, find_column, find_node
-from cleanarch_kit.adapters.sqlalchemy.mapping import EntityMapping
-from cleanarch_kit.adapters.sqlalchemy.orderings import behind, order_columns, order_terms, reverse
-from cleanarch_kit.adapters.sqlalchemy.statements import Parameters, selected_columns
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters, selected_columns
+from cleanarch_kit.adapters.sqlalchemy.searching.conditions import (
+    Condition,
+    bindable,
+    compile_condition,
+    find_column,
+    find_node,
+)
+from cleanarch_kit.adapters.sqlalchemy.searching.orderings import behind, order_columns, order_terms, reverse
 from cleanarch_kit.domain.criteria import Node, OrderKey, parametrise
 
 __all__ = ["Searches"]

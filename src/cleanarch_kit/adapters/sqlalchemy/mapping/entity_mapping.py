@@ -5,9 +5,9 @@ from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.derivation import MappingRules, derive
-from cleanarch_kit.adapters.sqlalchemy.fields import FieldNode, columns_of
-from cleanarch_kit.adapters.sqlalchemy.row_code import write_row_code
+from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules, derive
+from cleanarch_kit.adapters.sqlalchemy.mapping.fields import FieldNode, columns_of
+from cleanarch_kit.adapters.sqlalchemy.mapping.row_code import write_row_code
 
 __all__ = ["EntityMapping", "Row"]
 

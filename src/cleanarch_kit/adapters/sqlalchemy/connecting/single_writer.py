@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from typing_extensions import TypeIs
 
-from cleanarch_kit.adapters.sqlalchemy.sqlite import is_in_memory, is_prepared
+from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import is_in_memory, is_prepared
 from cleanarch_kit.application.ports.unit_of_work import UnitOfWork
 from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
 from cleanarch_kit.errors import DefinitionError, UnitOfWorkStateError

@@ -1,0 +1,112 @@
+"""`AggregateMapper`: how an aggregate of several tables is stored."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned, OwnedRows
+from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
+from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters
+from cleanarch_kit.application.ports.repository import Identified
+from cleanarch_kit.application.tracking.identity_map import Tracked
+
+__all__ = ["AggregateMapper"]
+
+EntityT = TypeVar("EntityT", bound=Identified)
+
+
+class AggregateMapper(RowMapper[EntityT]):
+    """Stores an aggregate together with the collections that it owns.
+
+    A snapshot is the row of the root, and behind its columns one mapping of keys to rows for each collection. All
+    rows of a collection are read by one SELECT, however many aggregates were asked for.
+
+    Args:
+        mapping: where the fields of the root lie.
+        owned: how its collections are stored.
+    """
+
+    def __init__(self, mapping: EntityMapping[EntityT], owned: Mapping[str, Owned]) -> None:
+        super().__init__(mapping)
+        self._width = len(mapping.columns)
+        self._collections = tuple(OwnedRows(mapping, name, how) for name, how in owned.items())
+
+    def snapshot(self, entity: EntityT) -> object:
+        """The rows of an aggregate. See `DataMapper.snapshot`."""
+        return (*self.dump_row(entity), *(rows.dump(entity) for rows in self._collections))
+
+    def load(self, snapshot: object) -> EntityT:
+        """The aggregate of its rows. See `DataMapper.load`."""
+        cells = cast("Row", snapshot)
+        entity = self.load_row(cells[: self._width])
+        for collection, rows in zip(self._collections, cells[self._width :], strict=True):
+            collection.fill(entity, rows)
+        return entity
+
+    def restore(self, entity: EntityT, snapshot: object) -> None:
+        """Give an aggregate the state of its rows. See `DataMapper.restore`."""
+        cells = cast("Row", snapshot)
+        self.mapping.restore(entity, self.load_row(cells[: self._width]))
+        for collection, rows in zip(self._collections, cells[self._width :], strict=True):
+            collection.refill(entity, rows)
+
+    def read(self, session: Session, statement: sa.Select[Any], parameters: Parameters) -> list[Row]:
+        """The snapshots that a SELECT of `searches` or `statements` gives."""
+        return self.complete(session, super().read(session, statement, parameters))
+
+    def complete(self, session: Session, rows: list[Row]) -> list[Row]:
+        """The snapshots of roots that were read."""
+        if not rows:
+            return rows
+        identities = [self._identity(row) for row in rows]
+        found = [collection.read(session, identities) for collection in self._collections]
+        return [
+            (*row, *(of_collection.get(identity, {}) for of_collection in found))
+            for row, identity in zip(rows, identities, strict=True)
+        ]
+
+    def _insert(self, session: Session, added: Sequence[Tracked[EntityT]]) -> None:
+        parameters = [self.statements.insert_parameters(self._root(tracked.current)) for tracked in added]
+        session.connection().execute(self.statements.insert, parameters)
+        self._write_collections(session, [(None, cast("Row", tracked.current)) for tracked in added])
+
+    def _update(self, session: Session, changed: Sequence[Tracked[EntityT]]) -> None:
+        super()._update(session, changed)
+        changes: list[tuple[Row | None, Row]] = []
+        for tracked in changed:
+            before, now = cast("Row | None", tracked.snapshot), cast("Row", tracked.current)
+            changes.append((self._stored(session, now) if before is None else before, now))
+        self._write_collections(session, changes)
+
+    def _delete(self, session: Session, removed: Sequence[Tracked[EntityT]]) -> None:
+        for tracked in removed:
+            self._delete_collections(session, tracked.entity.id)
+        super()._delete(session, removed)
+
+    def _delete_by_id(self, session: Session, identity: object) -> bool:
+        self._delete_collections(session, identity)
+        return super()._delete_by_id(session, identity)
+
+    def _write_collections(self, session: Session, changes: list[tuple[Row | None, Row]]) -> None:
+        for at, collection in enumerate(self._collections, start=self._width):
+            inserts: list[Parameters] = []
+            for before, now in changes:
+                inserts += collection.write(session, self._identity(now), before[at] if before else {}, now[at])
+            collection.insert(session, inserts)
+
+    def _delete_collections(self, session: Session, identity: object) -> None:
+        for collection in self._collections:
+            collection.delete(session, self.mapping.identity(identity))
+
+    def _stored(self, session: Session, now: Row) -> Row:
+        """What the store has of the collections of an aggregate that was not loaded here."""
+        return self.complete(session, [self._root(now)])[0]
+
+    def _root(self, snapshot: object) -> Row:
+        return cast("Row", snapshot)[: self._width]
+
+    def _identity(self, row: Row) -> Row:
+        return tuple(row[position] for position in self.mapping.identity_positions)

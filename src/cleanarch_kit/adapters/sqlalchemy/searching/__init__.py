@@ -1,0 +1,1 @@
+"""From criteria and orderings to SQL."""
