@@ -20,16 +20,20 @@ from cleanarch_kit.adapters.sqlalchemy import (
 )
 from cleanarch_kit.application import (
     Cache,
+    Correlation,
     Inbox,
+    Logging,
     MessageBus,
     PasswordHasher,
     Relay,
     Resolve,
+    Retry,
     UnitOfWork,
     only,
     provide,
 )
 from cleanarch_kit.domain import Clock, SystemClock
+from cleanarch_kit.errors import ConcurrencyError, TransientError
 from users.api.middleware.access_log import AccessLogMiddleware
 from users.api.v1.router import router
 from users.application.commands import activate_user, change_role, deactivate_user, register_user
@@ -91,7 +95,15 @@ def create_app(settings: Settings) -> FastAPI:
         return scope(read_only=True)
 
     bus = MessageBus(
-        HANDLERS, middleware=[only(RegisterUser, refuse_taken_email)], scope=scope, query_scope=query_scope
+        HANDLERS,
+        middleware=[
+            Correlation(),
+            Logging(),
+            Retry(on=(TransientError, ConcurrencyError)),
+            only(RegisterUser, refuse_taken_email),
+        ],
+        scope=scope,
+        query_scope=query_scope,
     )
     relay = Relay(outbox, InProcessSink(events, InMemoryEventPublisher([welcome], scope=scope)))
 
