@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar, overload
 
 from cleanarch_kit.application.caching.computation import Recipe
 from cleanarch_kit.application.caching.policy import CachePolicy, Duration, seconds
-from cleanarch_kit.application.caching.reader import CacheReader
+from cleanarch_kit.application.caching.reader import CacheReader, is_bypassed
 from cleanarch_kit.application.caching.store import CacheStatistics, CacheStore
 from cleanarch_kit.application.ports.cache import CacheBackend, CacheEntry
 from cleanarch_kit.application.serialization import Codec
@@ -19,6 +19,8 @@ __all__ = ["Cache", "current_cache"]
 
 T = TypeVar("T")
 D = TypeVar("D")
+
+_MAX_READERS = 100
 
 
 class Cache:
@@ -52,6 +54,7 @@ class Cache:
         self.store = CacheStore(backend, namespace, clock or SystemClock())
         """Where `cached` functions and their computations meet; not for use cases."""
         self._codecs: dict[object, Codec[Any]] = {}
+        self._readers: dict[object, CacheReader[Any]] = {}
         self._blocks = 0
 
     @property
@@ -109,7 +112,9 @@ class Cache:
         store = self.store
         name, names = store.names(key, _tuple(tags))
         await store.guard.delete((name,), names[:1])
-        if store.guard.usable(names) and (versions := await store.versions(names)):
+        if is_bypassed() or not store.guard.usable(names):
+            return
+        if versions := await store.versions(names):
             entry = CacheEntry(data, names, versions, store.now() + policy.ttl)
             await store.write(name, entry, policy.ttl)
 
@@ -134,9 +139,8 @@ class Cache:
         Raises:
             DefinitionError: ``ttl`` is not more than 0.
         """
-        recipe = Recipe(f"{key} as {value_type}", self._codec(value_type), CachePolicy(seconds(ttl)))
         name, names = self.store.names(key, _tuple(tags))
-        return await CacheReader(self.store, recipe).get(name, names, compute)
+        return await self._reader(value_type, seconds(ttl)).get(name, names, compute)
 
     async def delete(self, *keys: str) -> None:
         """Remove values. Computations under way do not bring them back."""
@@ -179,16 +183,24 @@ class Cache:
             codec = self._codecs[value_type] = Codec(value_type)
         return codec
 
+    def _reader(self, value_type: type[T], ttl: float) -> CacheReader[T]:
+        reader = self._readers.get((value_type, ttl))
+        if reader is None:
+            if len(self._readers) >= _MAX_READERS:
+                self._readers.clear()
+            recipe = Recipe(f"what get_or_set gets as {value_type}", self._codec(value_type), CachePolicy(ttl))
+            reader = self._readers[value_type, ttl] = CacheReader(self.store, recipe)
+        return reader
+
     async def _valid_entry(self, key: str) -> CacheEntry | None:
-        name, own = self.store.names(key)
-        found = await self.store.read(name, own)
-        if found is None or (entry := found[0]) is None:
-            return None
-        if entry.tags != own:  # it depends on more than its key
-            found = await self.store.read(name, entry.tags)
-            if found is None or found[0] != entry:
-                return None
-        return entry if found[1] == entry.versions and self.store.now() < entry.fresh_until else None
+        name, tags = self.store.names(key)
+        while not is_bypassed() and (found := await self.store.read(name, tags)) is not None:
+            entry, versions = found
+            if entry is None or entry.tags == tags:
+                is_valid = entry is not None and entry.versions == versions and self.store.now() < entry.fresh_until
+                return entry if is_valid else None
+            tags = entry.tags  # it depends on more than its key
+        return None
 
 
 @dataclass(frozen=True, slots=True)

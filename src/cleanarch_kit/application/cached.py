@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, get_type_hints, overload
+from weakref import WeakKeyDictionary
 
 from cleanarch_kit.application.cache import Cache, current_cache
 from cleanarch_kit.application.caching.computation import Recipe
 from cleanarch_kit.application.caching.key_template import KeyTemplate
 from cleanarch_kit.application.caching.policy import CachePolicy, Duration, seconds
 from cleanarch_kit.application.caching.reader import CacheReader
+from cleanarch_kit.application.caching.store import CacheStore
 from cleanarch_kit.application.serialization import Codec
 from cleanarch_kit.errors import DefinitionError
 
@@ -84,7 +86,7 @@ def cached(  # noqa: PLR0913 - each says one thing about the cached values
 class _Use(Generic[R]):
     """One function with one cache."""
 
-    cache: Cache
+    store: CacheStore
     reader: CacheReader[R]
     names: Callable[..., tuple[str, tuple[str, ...]]]
     get: Callable[[str, tuple[str, ...], Callable[[], Awaitable[R]]], Coroutine[Any, Any, R]]
@@ -110,7 +112,7 @@ class CachedFunction(Generic[P, R]):
         self._key = template.compile_key()
         self._given_cache = cache
         self._given: _Use[R] | None = None
-        self._last: _Use[R] | None = None
+        self._uses: WeakKeyDictionary[Cache, _Use[R]] = WeakKeyDictionary()
         self._recipe: Recipe[R] | None = None
         self._is_method = next(iter(inspect.signature(function).parameters), None) == "self"
         self._has_warned = False
@@ -138,7 +140,8 @@ class CachedFunction(Generic[P, R]):
         """
         use = self._given or self._find(args)
         if use is not None:
-            await use.cache.delete(self._key(*args, **kwargs))
+            name, tags = use.names(*args, **kwargs)
+            await use.store.guard.delete((name,), tags[:1])
 
     async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute the result for these arguments now, store it and return it."""
@@ -169,15 +172,19 @@ class CachedFunction(Generic[P, R]):
         if cache is None:
             self._warn()
             return None
-        if self._last is None or self._last.cache is not cache:
-            if self._recipe is None:
-                label = f"{self._function.__module__}.{self._function.__qualname__}"
-                self._recipe = Recipe(label, Codec(_return_type(self._function)), self._policy)
-            reader = CacheReader(cache.store, self._recipe)
-            self._last = _Use(cache, reader, cache.store.compile_names(self._template), reader.get)
+        use = self._uses.get(cache)
+        if use is None:
+            use = self._uses[cache] = self._use(cache.store)
         if self._given_cache is not None:
-            self._given = self._last
-        return self._last
+            self._given = use
+        return use
+
+    def _use(self, store: CacheStore) -> _Use[R]:
+        if self._recipe is None:
+            label = f"{self._function.__module__}.{self._function.__qualname__}"
+            self._recipe = Recipe(label, Codec(_return_type(self._function)), self._policy)
+        reader = CacheReader(store, self._recipe)
+        return _Use(store, reader, store.compile_names(self._template), reader.get)
 
     def _warn(self) -> None:
         if not self._has_warned:

@@ -138,7 +138,7 @@ class CacheGuard:
     def _ensure_sender(self) -> None:
         sender = self._sender
         if sender is None or sender.done() or sender.get_loop() is not get_running_loop():
-            self._sender = create_task(self._send_all(), name="sending cache invalidations")
+            self._sender = create_task(self._send_all())
 
     async def _send_all(self) -> None:
         pause = _FIRST_PAUSE

@@ -10,7 +10,7 @@ from cleanarch_kit.application.ports.cache import CacheEntry
 from cleanarch_kit.application.ports.unit_of_work import current_unit_of_work
 from cleanarch_kit.errors import SerializationError
 
-__all__ = ["CacheReader"]
+__all__ = ["CacheReader", "is_bypassed"]
 
 T = TypeVar("T")
 
@@ -78,8 +78,7 @@ class CacheReader(Generic[T]):
 
     async def refresh(self, name: str, tags: tuple[str, ...], compute: Callable[[], Awaitable[T]]) -> T:
         """Compute the value now and store it. What computations that began earlier store is not valid."""
-        unit = current_unit_of_work.get()
-        if unit is not None and unit.changed:
+        if is_bypassed():
             return await self._bypass(compute)
         await self._guard.delete((name,), tags[:1])
         versions = await self._store.versions(tags) if self._guard.usable(tags) else None
@@ -149,3 +148,9 @@ class CacheReader(Generic[T]):
     def _is_fresh(self, entry: CacheEntry) -> bool:
         now = self._store.now()
         return now < entry.fresh_until and not self._recipe.policy.is_due(entry, now)
+
+
+def is_bypassed() -> bool:
+    """Whether the unit of work around has changed something, so that what it sees is not what others see."""
+    unit = current_unit_of_work.get()
+    return unit is not None and unit.changed

@@ -60,7 +60,7 @@ class SingleFlight:
     def begin(self, name: Hashable, versions: tuple[str, ...], compute: Callable[[], Awaitable[object]]) -> "_Flight":
         """Begin a detached computation without waiting for it."""
         flight = self._open(name, versions)
-        task = create_task(self._fly_alone(flight, compute), name=f"computing {name}")
+        task = create_task(self._fly_alone(flight, compute))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return flight
