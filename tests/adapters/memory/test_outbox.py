@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -17,7 +17,7 @@ class TestInMemoryOutbox(OutboxContract):
         store = InMemoryStore()
 
         @asynccontextmanager
-        async def transaction() -> AsyncIterator[object]:
+        async def transaction() -> AsyncGenerator[object]:
             async with InMemoryUnitOfWork(store) as uow:
                 yield uow.transaction.connection
 

@@ -1,5 +1,3 @@
-from collections.abc import AsyncIterator
-
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
@@ -22,6 +20,6 @@ class TestSqlAlchemyOutbox(OutboxContract):
     @pytest.fixture
     async def subject(
         self, outbox: SqlAlchemyOutbox, sessions: async_sessionmaker[AsyncSession], database: str
-    ) -> AsyncIterator[OutboxSubject]:
+    ) -> OutboxSubject:
         self.concurrent_writers = database != "sqlite"
-        yield OutboxSubject(outbox, sessions.begin)
+        return OutboxSubject(outbox, sessions.begin)

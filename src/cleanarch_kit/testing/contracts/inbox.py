@@ -4,7 +4,7 @@ import asyncio
 from abc import ABC
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -54,7 +54,7 @@ class InboxContract(ABC):
         concurrent_writers: whether two units of work can write at the same time.
     """
 
-    concurrent_writers: ClassVar[bool] = True
+    concurrent_writers: bool = True
 
     @pytest.fixture
     def subject(self) -> "InboxSubject | AsyncIterator[InboxSubject]":

@@ -4,7 +4,6 @@ import asyncio
 from abc import ABC
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -37,7 +36,7 @@ class OutboxContract(ABC):
         concurrent_writers: whether two transactions can write at the same time.
     """
 
-    concurrent_writers: ClassVar[bool] = True
+    concurrent_writers: bool = True
 
     @pytest.fixture
     def subject(self) -> "OutboxSubject | AsyncIterator[OutboxSubject]":
@@ -185,9 +184,8 @@ class OutboxContract(ABC):
         assert await subject.due() == [("Clock/1", 2)]
 
     async def test_a_subject_waits_for_its_failed_event_and_others_go_on(self, subject: OutboxSubject) -> None:
-        for number in range(3):
-            for key in _SUBJECTS:
-                await subject.store(key, number)
+        for key in _SUBJECTS[:20]:
+            await subject.store(key, 0, 1, 2)
         await subject.settle_all(lambda entry: _delay(entry) if shown(entry) == (_SUBJECTS[0], 1) else None)
         await subject.store(_SUBJECTS[0], 3)
         await subject.store(_SUBJECTS[1], 3)

@@ -1,6 +1,6 @@
 """What the contract of the outbox is tested on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -76,10 +76,25 @@ class OutboxSubject:
                 if claim is None:
                     return
                 after = claim.partition
-                failed = [failure for entry in claim.entries if (failure := fail(entry))]
-                lost = {failure.position for failure in failed}
-                waiting = {entry.envelope.subject for entry in claim.entries if entry.position in lost}
-                await claim.settle([e.position for e in claim.entries if e.envelope.subject not in waiting], failed)
+                published, failed = _outcome(claim.entries, fail)
+                await claim.settle(published, failed)
+
+
+def _outcome(
+    entries: Sequence[OutboxEntry], fail: Callable[[OutboxEntry], FailedEntry | None]
+) -> tuple[list[int], list[FailedEntry]]:
+    published: list[int] = []
+    failed: list[FailedEntry] = []
+    waiting: set[str | None] = set()
+    for entry in entries:
+        if entry.envelope.subject in waiting:
+            continue
+        if failure := fail(entry):
+            failed.append(failure)
+            waiting.add(entry.envelope.subject)
+        else:
+            published.append(entry.position)
+    return published, failed
 
 
 def number_of(envelope: Envelope) -> int:
