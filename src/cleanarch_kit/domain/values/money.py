@@ -16,7 +16,7 @@ __all__ = ["Money"]
 
 _LIMIT: Final = 10**18
 _TEXT = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII).fullmatch
-_EXACT: Final = Context(prec=100)
+_EXACT: Final = Context(prec=5_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Money:
         Raises:
             InvalidValueError: no number, a float, not finite, too large, too many decimal places, or no currency.
         """
-        code = Currency(currency).value if isinstance(currency, str) else currency.value
+        code = currency.value if isinstance(currency, Currency) else Currency(currency).value
         scaled = _number(amount).scaleb(EXPONENTS[code], context=_EXACT)
         whole = _whole(scaled, rounding or ROUND_HALF_EVEN)
         if rounding is None and whole != scaled:
@@ -130,7 +130,7 @@ class Money:
         """
         if isinstance(factor, Percentage):
             factor = factor.fraction
-        product = _EXACT.multiply(Decimal(self.amount), _number(factor))
+        product = _EXACT.multiply(Decimal(self.amount), _exact(factor))
         return Money(_whole(product, rounding), self.currency)
 
     def split(self, parts: int) -> tuple["Money", ...]:
@@ -173,6 +173,10 @@ def _number(value: object) -> Decimal:
         if not _TEXT(value):
             raise InvalidValueError("Money", "amount must be a number such as 19.99")
         return Decimal(value)
+    return _exact(value)
+
+
+def _exact(value: object) -> Decimal:
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(max(-_LIMIT - 1, min(value, _LIMIT + 1)))
     number = decimal_number("Money", value)
@@ -187,7 +191,7 @@ def _whole(number: Decimal, rounding: str) -> int:
 
 def _weights(ratios: Sequence[int | Decimal | Percentage]) -> list[int]:
     """The ratios as whole numbers in the same proportion."""
-    numbers = [ratio.value if isinstance(ratio, Percentage) else _number(ratio) for ratio in ratios]
+    numbers = [ratio.value if isinstance(ratio, Percentage) else _exact(ratio) for ratio in ratios]
     if any(number < 0 for number in numbers) or not any(numbers):
         raise InvalidValueError("Money", "is allocated by ratios from 0 upwards, at least one of them above 0")
     smallest = min(int(number.as_tuple().exponent) for number in numbers)
