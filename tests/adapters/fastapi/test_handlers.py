@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import Body, FastAPI, HTTPException, Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from starlette.types import Message, Scope
 
 from cleanarch_kit.adapters.fastapi import CORRELATION_HEADER, DEFAULT_PROBLEMS, Problem, install
 from cleanarch_kit.domain import EntityId
@@ -176,6 +177,7 @@ async def test_every_other_error_is_a_500_that_says_nothing_but_its_correlation_
     assert response.status_code == 500
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers[CORRELATION_HEADER] == "trace-7"
+    assert response.headers["connection"] == "close"
     assert response.json() == {
         "type": "about:blank",
         "title": "Internal Server Error",
@@ -191,6 +193,31 @@ async def test_the_server_logs_an_unknown_error_with_its_correlation_id(connect:
             await client.get("/", headers={CORRELATION_HEADER: "trace-7"})
     assert raised.value is error
     assert "X-Correlation-ID: trace-7" in "".join(traceback.format_exception(error))
+
+
+async def test_http_2_knows_no_header_about_the_connection() -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {
+        "type": "http",
+        "http_version": "2",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [],
+        "root_path": "",
+    }
+    with pytest.raises(RuntimeError):
+        await failing_app(RuntimeError("boom"))(scope, receive, send)
+    names = {name for name, _ in sent[0]["headers"]}
+    assert b"x-correlation-id" in names
+    assert b"connection" not in names
 
 
 async def test_an_application_adds_and_replaces_problems(connect: Connect) -> None:

@@ -67,10 +67,15 @@ def _text(detail: object) -> str:
 
 def _unknown_error(header: str) -> _Handler:
     async def handle(request: Request, error: Exception) -> Response:
-        """Say nothing about what went wrong: the server logs the error, and with it the note."""
+        """Say nothing about what went wrong: the server logs the error, and with it the note.
+
+        A server that speaks HTTP/1 closes the connection behind an error that reaches it, as this one will. A client
+        that is told does not send its next request into a connection that is about to close.
+        """
         correlation_id = correlation_id_of(request.scope)
         error.add_note(f"{header}: {correlation_id}")
-        return _answer(request, Problem(500), headers={header: correlation_id})
+        closing = {"Connection": "close"} if request.scope.get("http_version", "").startswith("1") else {}
+        return _answer(request, Problem(500), headers={header: correlation_id, **closing})
 
     return handle
 
