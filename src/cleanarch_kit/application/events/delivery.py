@@ -47,20 +47,19 @@ async def deliver(entries: Sequence[OutboxEntry], sink: EventSink, timeout: floa
     if len(fresh) > 1 and await _send(fresh, sink, timeout) is None:
         outcome.published += fresh
         fresh = []
-    deadline = asyncio.get_running_loop().time() + timeout
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + timeout
     blocked: set[str] = set()
     for entry in chain(fresh, suspects):
         if _key(entry) in blocked:
             continue
-        if asyncio.get_running_loop().time() >= deadline:
-            break
         error = await _send([entry], sink, timeout)
         if error is None:
             outcome.published.append(entry)
-            continue
-        outcome.failed.append((entry, error))
-        blocked.add(_key(entry))
-        if len(outcome.failed) >= _PROBES and not outcome.published:
+        else:
+            outcome.failed.append((entry, error))
+            blocked.add(_key(entry))
+        if clock() >= deadline or (len(outcome.failed) >= _PROBES and not outcome.published):
             break
     return outcome
 

@@ -54,7 +54,7 @@ class Relay:
     The relay moves bytes and never decodes them, so that no event can jam it.
     """
 
-    def __init__(  # noqa: PLR0913 - all but two have a default that is right for most
+    def __init__(
         self,
         outbox: Outbox,
         sink: EventSink,
