@@ -3,9 +3,10 @@
 import asyncio
 from asyncio import CancelledError
 from collections.abc import Coroutine
+from functools import partial
 from typing import TypeVar
 
-__all__ = ["run_to_end"]
+__all__ = ["Deadline", "run_to_end"]
 
 T = TypeVar("T")
 
@@ -24,21 +25,55 @@ async def run_to_end(work: Coroutine[object, object, T], *, patience: float) -> 
         CancelledError: the caller was cancelled while it waited: the very object, whatever came of the work.
         BaseException: what the work raised, otherwise.
     """
-    task = asyncio.create_task(work)
-    cancelled: CancelledError | None = None
-    deadline: float | None = None
     loop = asyncio.get_running_loop()
-    while not task.done():
+    task = loop.create_task(work)
+    cancelled: CancelledError | None = None
+    timer: asyncio.TimerHandle | None = None
+    while True:
+        done: asyncio.Future[None] = loop.create_future()
+        task.add_done_callback(partial(_wake, done))
         try:
-            await asyncio.wait((task,), timeout=None if deadline is None else max(deadline - loop.time(), 0))
+            await done
         except CancelledError as error:
-            cancelled = cancelled or error
-            deadline = deadline or loop.time() + patience
-        if deadline is not None and loop.time() >= deadline:
-            task.cancel()
-            deadline = None
-    if cancelled is None:
+            if cancelled is None:
+                cancelled, timer = error, loop.call_later(patience, task.cancel)
+        else:
+            break
+    if cancelled is None or timer is None:
         return task.result()
+    timer.cancel()
     if not task.cancelled():
         task.exception()  # looked at, so that the event loop does not report it
     raise cancelled
+
+
+def _wake(done: asyncio.Future[None], _: object) -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+class Deadline:
+    """Cancels the current task when its time is up; what ``asyncio.timeout`` does, at a third of its calls.
+
+    Attributes:
+        expired: whether the time is up, and the task was cancelled for that.
+    """
+
+    __slots__ = ("_task", "_timer", "expired")
+
+    def __init__(self, seconds: float) -> None:
+        self.expired = False
+        self._task = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+
+    def disarm(self) -> None:
+        """Let the task go on; it counts as not cancelled if it was cancelled by this deadline."""
+        self._timer.cancel()
+        if self.expired and self._task is not None:
+            self._task.uncancel()
+            self._task = None
+
+    def _expire(self) -> None:
+        self.expired = True
+        if self._task is not None:
+            self._task.cancel()

@@ -46,6 +46,11 @@ class AfterCommit:
         self._cache = cache
         self._on_error = on_error
 
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to do, even without events."""
+        return bool(self.tags or self.callbacks)
+
     async def announce(self, events: Sequence[DomainEvent]) -> None:
         """Publish the events in this process, then run the callbacks."""
         if self._publisher is not None and events:

@@ -7,7 +7,14 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from cleanarch_kit.application.ports.outbox import PendingEvent
 from cleanarch_kit.application.ports.repository import Identified
-from cleanarch_kit.application.tracking.identity_map import DataMapper, IdentityMap, Status, Tracked, set_version
+from cleanarch_kit.application.tracking.identity_map import (
+    DataMapper,
+    IdentityMap,
+    Status,
+    Tracked,
+    pull_events,
+    set_version,
+)
 from cleanarch_kit.domain.entity import AggregateRoot
 from cleanarch_kit.domain.event import DomainEvent
 
@@ -76,6 +83,11 @@ class ChangeTracker(Generic[ConnectionT]):
         self._before: list[_Before[ConnectionT]] = []
 
     @property
+    def recorded(self) -> bool:
+        """Whether there are events."""
+        return bool(self._events)
+
+    @property
     def events(self) -> Sequence[DomainEvent]:
         """All events collected so far, in order."""
         return [event for _, event in self._events]
@@ -110,8 +122,7 @@ class ChangeTracker(Generic[ConnectionT]):
 
     def remove(self, entities: IdentityMap[EntityT, ConnectionT], tracked: Tracked[EntityT]) -> None:
         """Delete a tracked entity; what it recorded before is published all the same."""
-        root: object = tracked.entity
-        if isinstance(root, AggregateRoot) and (events := root.pull_events()):
+        if events := pull_events(tracked.entity):
             self._recorded.append((tracked.entity, events))
         self._before.append((entities, tracked, tracked.snapshot, tracked.version, tracked.status))
         if tracked.status is Status.NEW:

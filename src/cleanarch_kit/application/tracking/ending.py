@@ -5,7 +5,7 @@ from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Generic, TypeVar
 
-from cleanarch_kit.application.shielding import run_to_end
+from cleanarch_kit.application.shielding import Deadline, run_to_end
 from cleanarch_kit.application.tracking.after_commit import AfterCommit
 from cleanarch_kit.application.tracking.transaction import Savepoint, Transaction
 from cleanarch_kit.application.tracking.usage_guard import UsageGuard
@@ -40,12 +40,12 @@ class Ending(Generic[ConnectionT]):
         self._after = after
         self._timeout = timeout
 
-    async def commit(self, take_back: Callable[[], object], follow: Callable[[], Awaitable[object]]) -> None:
+    async def commit(self, take_back: Callable[[], object], follow: Callable[[], Awaitable[object]] | None) -> None:
         """Commit, release, and go on with what follows.
 
         Args:
             take_back: is called if nothing was committed.
-            follow: is called once the commit is confirmed and the connection released.
+            follow: is called once the commit is confirmed and the connection released; None if nothing follows.
 
         Raises:
             StorageError: nothing was committed.
@@ -85,23 +85,24 @@ class Ending(Generic[ConnectionT]):
             if not isinstance(error, CancelledError):
                 raise
 
-    async def _commit(self, take_back: Callable[[], object], follow: Callable[[], Awaitable[object]]) -> None:
-        bound = asyncio.timeout(self._timeout)
+    async def _commit(self, take_back: Callable[[], object], follow: Callable[[], Awaitable[object]] | None) -> None:
+        deadline = Deadline(self._timeout)
         try:
-            async with bound:
-                await self.transaction.commit()
+            await self.transaction.commit()
         except BaseException as error:
-            if not (bound.expired() or isinstance(error, CommitOutcomeUnknownError | CancelledError)):
+            deadline.disarm()
+            if not deadline.expired and not isinstance(error, CommitOutcomeUnknownError | CancelledError):
                 take_back()
                 await self._roll_back(error)
                 raise
-            await self._release()
+            await self._release(Deadline(self._timeout))
             await self._after.invalidate()
-            if bound.expired():
+            if deadline.expired:
                 raise CommitOutcomeUnknownError from None
             raise
-        await self._release()
-        await follow()
+        await self._release(deadline)
+        if follow is not None:
+            await follow()
 
     async def _roll_back(self, error: BaseException | None) -> None:
         try:
@@ -113,7 +114,7 @@ class Ending(Generic[ConnectionT]):
                 raise
             error.add_note(f"the rollback failed, too: {type(failure).__name__}")
         finally:
-            await self._release()
+            await self._release(Deadline(self._timeout))
 
     async def _go_back(self, savepoint: Savepoint, error: BaseException, healed: Callable[[], object]) -> None:
         try:
@@ -127,9 +128,12 @@ class Ending(Generic[ConnectionT]):
         else:
             healed()
 
-    async def _release(self) -> None:
+    async def _release(self, deadline: Deadline) -> None:
         try:
-            async with asyncio.timeout(self._timeout):
-                await self.transaction.close()
-        except Exception as error:
+            await self.transaction.close()
+        except (Exception, CancelledError) as error:
+            if isinstance(error, CancelledError) and not deadline.expired:
+                raise
             self._after.report(error, ())
+        finally:
+            deadline.disarm()

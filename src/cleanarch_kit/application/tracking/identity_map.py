@@ -1,16 +1,16 @@
 """What a unit of work remembers of the entities that it has seen, and what it asks of an adapter to store them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import Enum, auto
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.domain.entity import AggregateRoot
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.errors import ConcurrencyError, NotFoundError
 
-__all__ = ["DataMapper", "IdentityMap", "Status", "Tracked", "set_version"]
+__all__ = ["DataMapper", "IdentityMap", "Status", "Tracked", "pull_events", "set_version"]
 
 EntityT = TypeVar("EntityT", bound=Identified)
 ConnectionT = TypeVar("ConnectionT")
@@ -128,12 +128,13 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
         mapper: what stores them.
     """
 
-    __slots__ = ("_versioned", "by_id", "mapper")
+    __slots__ = ("_records", "_versioned", "by_id", "mapper")
 
     def __init__(self, mapper: DataMapper[EntityT, ConnectionT]) -> None:
         self.by_id: dict[object, Tracked[EntityT]] = {}
         self.mapper = mapper
         self._versioned = mapper.versioned
+        self._records = issubclass(mapper.entity_type, AggregateRoot)
 
     def track(self, entity: EntityT, status: Status) -> Tracked[EntityT]:
         """Track an entity of which the store's state is not known."""
@@ -141,7 +142,7 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
         tracked = self.by_id[entity.id] = Tracked(entity, None, version, status)
         return tracked
 
-    def admit(self, snapshots: Iterable[object], *, refresh: bool = False) -> list[EntityT]:
+    def admit(self, snapshots: Sequence[object], *, refresh: bool = False) -> list[EntityT]:
         """Track what was read, and give the entities: for those tracked already, the objects that there are.
 
         Args:
@@ -151,17 +152,15 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
         Raises:
             ConcurrencyError: an object to be refreshed has changes of its own, and the store has changed too.
         """
-        by_id, load, versioned = self.by_id, self.mapper.load, self._versioned
-        entities: list[EntityT] = []
-        for snapshot in snapshots:
-            entity = load(snapshot)
-            fresh = Tracked(entity, snapshot, getattr(entity, "version", 0) if versioned else None, _STORED)
+        by_id, versioned = self.by_id, self._versioned
+        entities: list[Any] = list(map(self.mapper.load, snapshots))  # Any: some have a version, some have none
+        for position, (entity, snapshot) in enumerate(zip(entities, snapshots, strict=True)):
+            fresh = Tracked(entity, snapshot, entity.version if versioned else None, _STORED)
             tracked = by_id.setdefault(entity.id, fresh)
             if tracked is not fresh:
-                entity = tracked.entity
+                entities[position] = tracked.entity
                 if refresh or tracked.status is not _STORED:
                     self._refresh(tracked, snapshot)
-            entities.append(entity)
         return entities
 
     def scan(self, recorded: list[tuple[Identified, tuple[DomainEvent, ...]]]) -> list[Tracked[EntityT]]:
@@ -175,15 +174,14 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
         Returns:
             The changed entities that the store has.
         """
-        snapshot, versioned = self.mapper.snapshot, self._versioned
+        snapshot, versioned, records = self.mapper.snapshot, self._versioned, self._records
         changed: list[Tracked[EntityT]] = []
         for tracked in self.by_id.values():
             if tracked.status is Status.DELETED:
                 continue
             entity = tracked.entity
-            root: object = entity
             events: tuple[DomainEvent, ...] = ()
-            if isinstance(root, AggregateRoot) and (events := root.pull_events()):
+            if records and getattr(entity, "_pending_events", True) and (events := pull_events(entity)):
                 recorded.append((entity, events))
             if tracked.status is not Status.NEW:
                 tracked.current = snapshot(entity)
@@ -221,9 +219,7 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
             if tracked.status is Status.DELETED:
                 continue
             entity = tracked.entity
-            root: object = entity
-            if isinstance(root, AggregateRoot):
-                root.pull_events()
+            pull_events(entity)
             if self.mapper.snapshot(entity) != tracked.snapshot:
                 self.mapper.restore(entity, tracked.snapshot)
 
@@ -238,6 +234,11 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
             tracked.snapshot = snapshot
             tracked.version = getattr(entity, "version", 0) if self._versioned else None
         tracked.status = _STORED
+
+
+def pull_events(entity: object) -> tuple[DomainEvent, ...]:
+    """The events that an entity recorded, which forgets them; none where it is no aggregate."""
+    return entity.pull_events() if isinstance(entity, AggregateRoot) else ()
 
 
 def set_version(entity: object, version: int | None) -> None:

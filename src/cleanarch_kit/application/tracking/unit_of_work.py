@@ -105,21 +105,24 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
 
     async def commit(self) -> None:
         """Commit now. See `UnitOfWork.commit`."""
-        guard = self.guard
-        guard.check()
-        if guard.savepoints:
+        self.guard.check()
+        if self.guard.savepoints:
             raise UnitOfWorkStateError(_IN_SAVEPOINT)
-        if guard.joined:
+        if self.guard.depth > 1:
             await self.flush()
             return
-        guard.begin_commit()
         try:
-            await self._prepare()
+            await self.flush()
+            if self._before_commit:
+                await self._consult()
+            if self._outbox is not None and self._envelopes:
+                await self.guard.run(self._outbox.write, self.transaction.connection, self._envelopes)
         except BaseException as error:
             await self._abandon(error)
             raise
         self._end()
-        await self._ending.commit(self.tracker.abandon, self._follow)
+        follows = self._after.needed or self.tracker.recorded
+        await self._ending.commit(self.tracker.abandon, self._follow if follows else None)
 
     async def rollback(self) -> None:
         """Take back everything. See `UnitOfWork.rollback`."""
@@ -189,15 +192,9 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
         """Whether anything was changed so far. See `UnitOfWork.changed`."""
         return self._touched or self.tracker.changed
 
-    async def _prepare(self) -> None:
-        await self.flush()
-        if self._before_commit:
-            await self._consult()
-        if self._outbox is not None and self._envelopes:
-            await self.guard.run(self._outbox.write, self.transaction.connection, self._envelopes)
-
     async def _consult(self) -> None:
         """Run the before-commit callbacks until there is no event that one of them has not seen."""
+        self.guard.begin_commit()
         seen: dict[int, int] = {}
         for _ in range(self.max_rounds):
             events = self.tracker.events

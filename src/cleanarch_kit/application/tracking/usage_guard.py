@@ -51,24 +51,21 @@ class UsageGuard:
 
     Attributes:
         phase: where the unit of work stands.
+        depth: how many blocks are open.
         savepoints: how many savepoints are open.
     """
 
-    __slots__ = ("_entries", "_idle", "_in_flight", "_lost", "_owner", "phase", "savepoints")
+    __slots__ = ("_idle", "_in_flight", "_joined", "_lost", "_owner", "depth", "phase", "savepoints")
 
     def __init__(self) -> None:
         self.phase = Phase.NEW
+        self.depth = 0
         self.savepoints = 0
-        self._entries: list[asyncio.Task[object] | None] = []
+        self._joined: list[asyncio.Task[object] | None] = []
         self._owner: asyncio.Task[object] | None = None
         self._idle: asyncio.Future[None] | None = None
         self._in_flight = False
         self._lost = False
-
-    @property
-    def joined(self) -> bool:
-        """Whether the innermost open block has joined an outer one."""
-        return len(self._entries) > 1
 
     def check(self) -> None:
         """Refuse use out of turn.
@@ -106,14 +103,13 @@ class UsageGuard:
         Raises:
             UnitOfWorkStateError: the unit of work has ended, or is not fit for use.
         """
-        if self._entries:
+        if self.depth:
             self.check()
-            self._entries.append(asyncio.current_task())
-            return False
-        if self.phase is not Phase.NEW:
+            self._joined.append(asyncio.current_task())
+        elif self.phase is not Phase.NEW:
             raise UnitOfWorkStateError(_PROBLEMS[Phase.ENDED])
-        self._entries.append(asyncio.current_task())
-        return True
+        self.depth += 1
+        return self.depth == 1
 
     def leave(self, *, failed: bool) -> bool:
         """Leave a block.
@@ -127,17 +123,17 @@ class UsageGuard:
         Raises:
             UnitOfWorkStateError: it is not the innermost block, or the unit of work was ended by another one.
         """
-        innermost = self._entries[-1]
-        if self.joined and innermost is not asyncio.current_task() and innermost is not None and not innermost.done():
-            self._entries.pop(0)
-            self._lost = True
-            raise UnitOfWorkStateError(_OVERLAP)
-        self._entries.pop()
+        self.depth -= 1
+        if self._joined:
+            innermost = self._joined.pop()
+            if innermost is not asyncio.current_task() and innermost is not None and not innermost.done():
+                self._lost = True
+                raise UnitOfWorkStateError(_OVERLAP)
         if self._lost and not failed and self.phase is Phase.ENDED:
             raise UnitOfWorkStateError(_PROBLEMS[Phase.DOOMED])
-        if self._entries and failed and self.phase is not Phase.ENDED:
+        if self.depth and failed and self.phase is not Phase.ENDED:
             self.phase = Phase.DOOMED
-        return not self._entries
+        return not self.depth
 
     def begin_commit(self) -> None:
         """From now on only the current task may use the unit of work."""
@@ -151,7 +147,7 @@ class UsageGuard:
     def end(self) -> None:
         """From now on nobody may use the unit of work; blocks that joined it and are still open have lost it."""
         self._in_flight = self.phase is _BUSY
-        self._lost = self._lost or self.joined
+        self._lost = self._lost or bool(self._joined)
         self.phase = Phase.ENDED
 
     async def idle(self) -> None:
