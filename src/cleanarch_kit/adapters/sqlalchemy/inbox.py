@@ -5,10 +5,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run
-from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
-from cleanarch_kit.adapters.sqlalchemy.tables import inbox
+from cleanarch_kit.adapters.sqlalchemy.messaging.moments import now_plus
+from cleanarch_kit.adapters.sqlalchemy.messaging.tables import inbox
+from cleanarch_kit.adapters.sqlalchemy.messaging.unless_present import insert_unless_present
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
-from cleanarch_kit.adapters.sqlalchemy.unless_present import insert_unless_present
 from cleanarch_kit.application.ports.inbox import checked_consumer
 
 __all__ = ["SqlAlchemyInbox"]

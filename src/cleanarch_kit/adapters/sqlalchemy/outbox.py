@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
 from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY
-from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
-from cleanarch_kit.adapters.sqlalchemy.outbox_claims import claim_by_lease, claim_by_lock
-from cleanarch_kit.adapters.sqlalchemy.outbox_rows import ENVELOPE_COLUMNS, INSERT, LONGEST_WAIT, padded, to_row
-from cleanarch_kit.adapters.sqlalchemy.tables import outbox, outbox_dead, outbox_partition
-from cleanarch_kit.adapters.sqlalchemy.unless_present import insert_unless_present
+from cleanarch_kit.adapters.sqlalchemy.messaging.claims import Leases, Locks, PartitionHolding
+from cleanarch_kit.adapters.sqlalchemy.messaging.moments import now_plus
+from cleanarch_kit.adapters.sqlalchemy.messaging.rows import ENVELOPE_COLUMNS, INSERT, LONGEST_WAIT, padded, to_row
+from cleanarch_kit.adapters.sqlalchemy.messaging.tables import outbox, outbox_dead, outbox_partition
+from cleanarch_kit.adapters.sqlalchemy.messaging.unless_present import insert_unless_present
 from cleanarch_kit.application.events.envelope import Envelope
 from cleanarch_kit.application.events.registry import EventRegistry
 from cleanarch_kit.application.events.wake_up import WakeUp
@@ -72,7 +72,8 @@ class SqlAlchemyOutbox:
         if not 1 <= partitions <= _MOST_PARTITIONS:
             raise DefinitionError(f"an outbox has 1 to {_MOST_PARTITIONS} partitions")
         self._sessions = sessions
-        self._dialect = sessions().get_bind().dialect.name
+        on_sqlite = sessions().get_bind().dialect.name == "sqlite"
+        self._holding: PartitionHolding = Leases(sessions) if on_sqlite else Locks(sessions)
         self._registry = registry
         self._partitions = partitions
         self._wake_up = WakeUp()
@@ -101,13 +102,12 @@ class SqlAlchemyOutbox:
     @asynccontextmanager
     async def claim(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim | None]:
         """See `Outbox`."""
-        way = claim_by_lease if self._dialect == "sqlite" else claim_by_lock
-        async with way(self._sessions, after=after, limit=limit, hold=hold) as claim:
+        async with self._holding.claim(after=after, limit=limit, hold=hold) as claim:
             if claim is not None or after >= 0:
                 yield claim
                 return
         if await translated(self._create_partitions()):
-            async with way(self._sessions, after=after, limit=limit, hold=hold) as claim:
+            async with self._holding.claim(after=after, limit=limit, hold=hold) as claim:
                 yield claim
         else:
             yield None

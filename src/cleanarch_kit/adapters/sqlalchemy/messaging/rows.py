@@ -8,8 +8,8 @@ from zlib import crc32
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cleanarch_kit.adapters.sqlalchemy.moments import now_plus
-from cleanarch_kit.adapters.sqlalchemy.tables import outbox, outbox_dead, outbox_partition
+from cleanarch_kit.adapters.sqlalchemy.messaging.moments import now_plus
+from cleanarch_kit.adapters.sqlalchemy.messaging.tables import outbox, outbox_dead, outbox_partition
 from cleanarch_kit.application.events.envelope import Envelope
 from cleanarch_kit.application.ports.outbox import FailedEntry, OutboxEntry
 
