@@ -10,20 +10,32 @@ pytest.register_assert_rewrite("cleanarch_kit.testing.contracts", "cleanarch_kit
 
 from cleanarch_kit.testing.cancellation import CancellationStyle, cancel_everywhere, interrupted
 from cleanarch_kit.testing.contracts.cache import CacheBackendContract
+from cleanarch_kit.testing.contracts.event_sink import EventSinkContract
+from cleanarch_kit.testing.contracts.inbox import InboxContract, InboxSubject
+from cleanarch_kit.testing.contracts.outbox import OutboxContract
+from cleanarch_kit.testing.contracts.outbox_subject import CONTRACT_EVENTS, OutboxSubject, StoredOutbox, Ticked
 from cleanarch_kit.testing.contracts.repository import RepositoryContract
 from cleanarch_kit.testing.contracts.subject import Book, BookId, Capability, Note, NoteId, Subject
 from cleanarch_kit.testing.contracts.unit_of_work import UnitOfWorkContract
 
 __all__ = [
+    "CONTRACT_EVENTS",
     "Book",
     "BookId",
     "CacheBackendContract",
     "CancellationStyle",
     "Capability",
+    "EventSinkContract",
+    "InboxContract",
+    "InboxSubject",
     "Note",
     "NoteId",
+    "OutboxContract",
+    "OutboxSubject",
     "RepositoryContract",
+    "StoredOutbox",
     "Subject",
+    "Ticked",
     "UnitOfWorkContract",
     "cancel_everywhere",
     "interrupted",
