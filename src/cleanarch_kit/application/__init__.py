@@ -22,6 +22,7 @@ from cleanarch_kit.application.events.relay import Relay, RelayReport
 from cleanarch_kit.application.events.upcasting import EventFields, Upcaster, upcasts
 from cleanarch_kit.application.events.wake_up import Signal, WakeUp
 from cleanarch_kit.application.handlers import handles, on
+from cleanarch_kit.application.hooks import dec_hook, enc_hook, json_default
 from cleanarch_kit.application.in_thread import in_thread
 from cleanarch_kit.application.messages import Command, Message, Query, StreamQuery
 from cleanarch_kit.application.middleware.authorization import Authorization, anyone, policy
@@ -144,10 +145,13 @@ __all__ = [
     "codec",
     "current_context",
     "current_unit_of_work",
+    "dec_hook",
+    "enc_hook",
     "full_jitter",
     "handles",
     "idempotent",
     "in_thread",
+    "json_default",
     "message_context",
     "on",
     "only",

@@ -4,6 +4,7 @@ Text that no database and no JSON parser can hold, numbers that are not numbers 
 here, once, for every value object.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from cleanarch_kit.errors import InvalidValueError
 
-__all__ = ["PRIMITIVES", "aware_datetime", "decimal_number", "integer", "plain_date", "text"]
+__all__ = ["PRIMITIVES", "aware_datetime", "decimal_number", "from_wire", "integer", "plain_date", "text"]
 
 
 def text(owner: str, value: object) -> str:
@@ -100,3 +101,32 @@ PRIMITIVES: Final[Mapping[type, Callable[[str, object], object]]] = {
     date: plain_date,
 }
 """The check of each plain type that a one-field value may wrap."""
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII).fullmatch
+_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII).fullmatch
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE).fullmatch
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII).fullmatch
+_DATETIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]{5,15}(?:Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII).fullmatch
+
+_READERS: Final[Mapping[type, tuple[Callable[[str], object], Callable[[str], object]]]] = {
+    int: (_INTEGER, int),
+    float: (_NUMBER, float),
+    bool: ({"true": True, "false": True}.get, lambda written: written == "true"),
+    Decimal: (_NUMBER, Decimal),
+    UUID: (_UUID, UUID),
+    datetime: (_DATETIME, datetime.fromisoformat),
+    date: (_DATE, date.fromisoformat),
+}
+
+
+def from_wire(plain: type, value: object) -> object:
+    """A plain value from the form in which JSON or a URL carries it; what is no such form comes back as it is."""
+    if isinstance(value, str) and plain in _READERS:
+        matches, read = _READERS[plain]
+        try:
+            return read(value) if matches(value) else value
+        except ValueError:
+            return value
+    if plain is float and type(value) is int and abs(value) <= 2**53:
+        return float(value)
+    return value

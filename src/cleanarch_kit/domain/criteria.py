@@ -178,6 +178,6 @@ def _shape(node: Node, values: list[object]) -> Hashable:
             shape = "not", _shape(operand, values)
         case And(operands):
             shape = "and", *(_shape(operand, values) for operand in operands)
-        case Or(operands):
-            shape = "or", *(_shape(operand, values) for operand in operands)
+        case _:
+            shape = "or", *(_shape(operand, values) for operand in node.operands)
     return shape

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
-from cleanarch_kit.domain.criteria import And, Comparison, Field, IsNull, Node, Not, OneOf, Or, TextMatch, Truth
+from cleanarch_kit.domain.criteria import And, Comparison, Field, IsNull, Node, Not, OneOf, TextMatch, Truth
 from cleanarch_kit.domain.value_object import ScalarValue
 
 __all__ = ["evaluate", "field_value", "plain_value"]
@@ -41,8 +41,8 @@ def evaluate(node: Node, entity: object) -> bool | None:
             result = None if contrary is None else not contrary
         case And(operands):
             result = _decide(operands, entity, decisive=False)
-        case Or(operands):
-            result = _decide(operands, entity, decisive=True)
+        case _:
+            result = _decide(node.operands, entity, decisive=True)
     return result
 
 

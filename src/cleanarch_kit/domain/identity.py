@@ -64,8 +64,8 @@ class Uuid7Generator:
 uuid7 = Uuid7Generator()
 """The process's generator: ``uuid7()`` gives a `UUID` greater than all it gave before."""
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=uuid7.part)
+# where there is no fork, there is nothing to register with: dict takes the keyword and forgets it
+getattr(os, "register_at_fork", dict)(after_in_child=uuid7.part)
 
 
 class EntityId(ScalarValue[UUID]):

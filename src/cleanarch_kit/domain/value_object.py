@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Protocol, Self, TypeVar, cast, get_args, get_origin
 
-from cleanarch_kit.domain._primitives import PRIMITIVES
-from cleanarch_kit.domain._pydantic import JSON_SCHEMAS, json_value, scalar_schema
+from cleanarch_kit.domain._primitives import PRIMITIVES, from_wire
+from cleanarch_kit.domain._pydantic import JSON_SCHEMAS, json_value, masked_schema, scalar_schema
 from cleanarch_kit.errors import DefinitionError, InvalidValueError
 
 __all__ = ["ScalarValue"]
@@ -44,11 +44,13 @@ class ScalarValue(Generic[T_co]):
         value: what it holds: `str`, `int`, `float`, `bool`, `Decimal`, `UUID`, `date` or `datetime`.
         value_type: the plain type, taken from the base `ScalarValue[...]`.
         max_length: for text, how many characters it may have; None for no limit.
+        sensitive: whether an error must not show the input, which pydantic's otherwise do: personal data, for example.
         json_schema: what to add to the JSON schema of the plain type, for example ``{"format": "uri"}``.
     """
 
     value_type: ClassVar[type[Any]]
     max_length: ClassVar[int | None] = None
+    sensitive: ClassVar[bool] = False
     json_schema: ClassVar[Mapping[str, object]] = {}
 
     if TYPE_CHECKING:
@@ -94,6 +96,15 @@ class ScalarValue(Generic[T_co]):
         if cls.max_length is not None and len(checked) > cls.max_length:
             raise InvalidValueError(cls.__name__, f"must have at most {cls.max_length} characters")
         return cast("T_co", checked)
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Build a value from what JSON or a URL carries: the plain value, or its text where JSON has no other form.
+
+        Raises:
+            InvalidValueError: see `validate`.
+        """
+        return cls.restore(cls.validate(from_wire(cls.value_type, value)))
 
     @classmethod
     def restore(cls, value: object) -> Self:
@@ -151,7 +162,8 @@ class ScalarValue(Generic[T_co]):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> object:
-        return scalar_schema(cls, lambda value: cls.restore(cls.validate(value)), _json_form)
+        schema = masked_schema if cls.sensitive else scalar_schema
+        return schema(cls, cls.parse, _json_form)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, object]:

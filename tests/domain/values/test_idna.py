@@ -56,13 +56,13 @@ def test_every_character_is_judged_alike() -> None:
 def test_random_labels_are_judged_alike() -> None:
     rng = random.Random(20240501)  # noqa: S311 - a seed, not a secret
     taken = 0
-    for _ in range(20_000):
+    for _ in range(8_000):
         letters = "".join(rng.sample(LETTERS, rng.choice((1, 1, 1, 2))))
         label = "".join(rng.choices(letters, k=rng.randint(1, 8)))
         if not label.startswith("xn--"):
             assert to_ascii(label) == judged(label), ascii(label)
             taken += to_ascii(label) is not None
-    assert taken > 5_000
+    assert taken > 2_000
 
 
 def test_the_ascii_form_of_the_ascii_form_is_itself() -> None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from cleanarch_kit.domain import _pydantic
 from cleanarch_kit.domain._primitives import text
 from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.domain.values._idna import to_ascii
@@ -36,6 +35,7 @@ class Email(ScalarValue[str]):
     __slots__ = ()
 
     max_length = _LONGEST
+    sensitive = True
     json_schema: ClassVar[Mapping[str, object]] = {"format": "email"}
 
     @classmethod
@@ -61,10 +61,6 @@ class Email(ScalarValue[str]):
     def domain(self) -> str:
         """What stands behind the last ``@``, in its ASCII form."""
         return self.value.rpartition("@")[2]
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> object:
-        return _pydantic.masked_schema(cls, lambda value: cls.restore(cls.validate(value)), str)
 
 
 def _local(owner: str, local: str) -> str:

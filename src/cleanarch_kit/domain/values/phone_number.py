@@ -22,6 +22,7 @@ class PhoneNumber(ScalarValue[str]):
     __slots__ = ()
 
     max_length = 16
+    sensitive = True
     json_schema: ClassVar[Mapping[str, object]] = {"format": "phone", "pattern": r"^\+[1-9][0-9]{6,14}$"}
 
     @classmethod

@@ -75,7 +75,7 @@ class Secret:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> object:
-        return masked_schema(cls, lambda value: cls(text(cls.__name__, value)), str)
+        return masked_schema(cls, lambda value: cls(text(cls.__name__, value)), lambda _: MASK)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, object]:
