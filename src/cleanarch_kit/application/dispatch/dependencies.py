@@ -1,10 +1,12 @@
 """Dependencies: what a handler asks for, read once from its signature when the bus is built."""
 
+import functools
 import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cleanarch_kit.errors import DefinitionError
 
@@ -100,8 +102,7 @@ def _dependencies(
 
 def _evaluated(annotation: object, function: Callable[..., object], where: str) -> type[object]:
     """Evaluate one annotation, so that names which nobody needs at run time may be missing at run time."""
-    plain = inspect.unwrap(function)
-    plain = getattr(plain, "__func__", plain)
+    plain = _function_of(function)
     holder = types.SimpleNamespace(__annotations__={"dependency": annotation})
     try:
         hints: Mapping[str, type[object]] = typing.get_type_hints(
@@ -113,6 +114,15 @@ def _evaluated(annotation: object, function: Callable[..., object], where: str) 
             " import it outside of `if TYPE_CHECKING:`"
         ) from None
     return hints["dependency"]
+
+
+def _function_of(target: Any) -> object:
+    """Return the plain function below wrappers, partials, methods and callable objects."""
+    plain = inspect.unwrap(target)
+    while isinstance(plain, functools.partial):
+        plain = inspect.unwrap(plain.func)
+    plain = getattr(plain, "__func__", plain)
+    return plain if hasattr(plain, "__globals__") else inspect.unwrap(type(plain).__call__)
 
 
 def _enclosing(function: object) -> dict[str, object]:

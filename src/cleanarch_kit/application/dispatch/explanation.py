@@ -8,18 +8,21 @@ __all__ = ["explained"]
 
 
 def explained(pipeline: Pipeline) -> str:
-    """Return who handles a message, and what it passes on its way, outermost first."""
+    """Return what a message passes on its way, outermost first, and who handles it."""
     handler = pipeline.handler
     lines = [handler.subject.__qualname__]
-    lines += [f"  {name_of(step)}" for step in pipeline.outer]
+    for step in pipeline.outer:
+        note = " (not for messages that join an open scope)" if getattr(step, "needs_fresh_scope", False) else ""
+        lines.append(f"  middleware  {name_of(step)}{note}")
     if pipeline.scope is not None:
-        lines.append(f"  scope {name_of(pipeline.scope)} ({location_of(pipeline.scope)})")
-    lines += [f"  {step.name}{_listed(step.dependencies)}" for step in pipeline.inner]
-    lines.append(f"  {handler.name}{_listed(handler.dependencies)}")
-    lines.append(f"    {handler.location}")
+        lines.append(f"  opens       {name_of(pipeline.scope)} ({location_of(pipeline.scope)})")
+    lines += [f"  inside      {step.name}{_needs(step.dependencies)}" for step in pipeline.inner]
+    lines.append(f"  handler     {handler.name}{_needs(handler.dependencies)}")
+    lines.append(f"              {handler.location}")
     return "\n".join(lines)
 
 
-def _listed(dependencies: tuple[Dependency, ...]) -> str:
-    asked = (f"{dependency.parameter}: {key_name(dependency.key)}" for dependency in dependencies)
-    return f"({', '.join(asked)})"
+def _needs(dependencies: tuple[Dependency, ...]) -> str:
+    if not dependencies:
+        return ""
+    return " needs " + ", ".join(f"{needed.parameter}: {key_name(needed.key)}" for needed in dependencies)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 
-from cleanarch_kit.application.dispatch.dependencies import Dependency, location_of
+from cleanarch_kit.application.dispatch.dependencies import Dependency, location_of, qualified_name
 from cleanarch_kit.application.dispatch.discovery import Handler, handlers_in, written_in
 from cleanarch_kit.application.dispatch.pipeline import Pipeline, name_of
 from cleanarch_kit.application.handlers import MessageMark
@@ -22,38 +22,43 @@ __all__ = ["overlooked", "unresolvable"]
 
 def overlooked(pipelines: Mapping[type[object], Pipeline], modules: Iterable[ModuleType]) -> list[CleanArchError]:
     """Return an error for each message in the modules that nobody handles, and each handler that was not given."""
-    problems: list[CleanArchError] = []
-    messages: dict[type[object], None] = {}
-    handlers: dict[int, Handler] = {}
-    for module in modules:
-        for member in written_in(module):
-            if isinstance(member, type) and issubclass(member, Message | StreamQuery):
-                messages[member] = None
-        handlers |= {id(handler.source): handler for handler in handlers_in(module, MessageMark)}
-    for message in messages:
-        is_base = any(message in other.__mro__[1:] for other in messages)
-        if message not in pipelines and not is_base and not getattr(message, "__parameters__", ()):
-            problems.append(
-                HandlerNotFoundError(f"{message.__module__}.{message.__qualname__} ({location_of(message)})")
-            )
-    for handler in handlers.values():
-        known = pipelines.get(handler.subject)
-        if known is None:
-            problems.append(
-                DefinitionError(
-                    f"{handler.name} ({handler.location}) handles {handler.subject.__qualname__} and was not given to"
-                    " the bus: give it, or take its mark away"
-                )
-            )
-        elif known.handler.source != handler.source:
-            problems.append(
-                DuplicateHandlerError(
-                    f"{handler.name} ({handler.location}) handles {handler.subject.__qualname__} like"
-                    f" {known.handler.name} ({known.handler.location}), which the bus was given: take one of the marks"
-                    " away"
-                )
-            )
+    searched = list(modules)
+    members = [member for module in searched for member in written_in(module)]
+    classes = [member for member in members if isinstance(member, type)]
+    messages = [cls for cls in classes if not {Message, StreamQuery}.isdisjoint(cls.__mro__)]
+    handlers = [handler for module in searched for handler in handlers_in(module, MessageMark)]
+    handled = pipelines.keys() | {handler.subject for handler in handlers}
+    problems: list[CleanArchError] = [
+        HandlerNotFoundError(f"{qualified_name(message)} ({location_of(message)})")
+        for message in messages
+        if message not in handled and not _is_base(message, messages)
+    ]
+    problems += [
+        _not_given(handler, pipelines.get(handler.subject))
+        for handler in handlers
+        if not _is_given(handler, pipelines.get(handler.subject))
+    ]
     return problems
+
+
+def _is_base(message: type[object], messages: Iterable[type[object]]) -> bool:
+    """Tell whether a class is there to derive messages from: it is generic, or one of the others derives from it."""
+    return bool(getattr(message, "__parameters__", ())) or any(message in other.__mro__[1:] for other in messages)
+
+
+def _is_given(handler: Handler, known: Pipeline | None) -> bool:
+    """Tell whether the bus was given this function, be it as a method of an instance."""
+    return known is not None and getattr(known.handler.source, "__func__", known.handler.source) is handler.source
+
+
+def _not_given(handler: Handler, known: Pipeline | None) -> CleanArchError:
+    handles = f"{handler.name} ({handler.location}) handles {handler.subject.__qualname__}"
+    if known is None:
+        return DefinitionError(f"{handles} and was not given to the bus: give it, or take its mark away")
+    return DuplicateHandlerError(
+        f"{handles} like {known.handler.name} ({known.handler.location}), which the bus was given:"
+        " take one of the marks away"
+    )
 
 
 async def unresolvable(pipelines: Iterable[Pipeline], joined: Scope | None) -> list[CleanArchError]:
