@@ -4,6 +4,7 @@ It imports `cleanarch_kit.domain` and `cleanarch_kit.errors`, and no technology.
 """
 
 from cleanarch_kit.application.backoff import Backoff, full_jitter
+from cleanarch_kit.application.blocking import in_thread
 from cleanarch_kit.application.bus import MessageBus
 from cleanarch_kit.application.cache import Cache
 from cleanarch_kit.application.cached import CachedFunction, CachedMethod, cached
@@ -23,7 +24,6 @@ from cleanarch_kit.application.events.upcasting import EventFields, Upcaster, up
 from cleanarch_kit.application.events.wake_up import Signal, WakeUp
 from cleanarch_kit.application.handlers import handles, on
 from cleanarch_kit.application.hooks import dec_hook, enc_hook, json_default
-from cleanarch_kit.application.in_thread import in_thread
 from cleanarch_kit.application.messages import Command, Message, Query, StreamQuery
 from cleanarch_kit.application.middleware.authorization import Authorization, anyone, policy
 from cleanarch_kit.application.middleware.correlation import Correlation
