@@ -35,7 +35,7 @@ class Keyset:
     fingerprint: str
 
 
-def keyset_of(ordering: Ordering[T] | None, entity_type: type, id_type: type | None) -> Keyset:
+def keyset_of(ordering: Ordering[T] | None, entity_type: type[T], id_type: type | None) -> Keyset:
     """Complete an order with the identity, in the direction of the key before it.
 
     What stands behind an explicit identity is dropped, since it orders nothing.
@@ -49,7 +49,8 @@ def keyset_of(ordering: Ordering[T] | None, entity_type: type, id_type: type | N
         TypeError: the ordering gives something else than fields.
     """
     keys = () if ordering is None else trace_ordering(ordering, entity_type)
-    return _completed(keys, entity_type, id_type)
+    owner: type = entity_type
+    return _completed(keys, owner, id_type)
 
 
 @lru_cache(maxsize=1024)
