@@ -8,26 +8,21 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
-from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run
 from cleanarch_kit.adapters.sqlalchemy.mapping.aggregate_mapper import AggregateMapper
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
-from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters
-from cleanarch_kit.adapters.sqlalchemy.searching.streaming import open_stream
+from cleanarch_kit.adapters.sqlalchemy.searching.reader import Reader
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 from cleanarch_kit.application.pagination.keyset import Keyset, cursor_page, keyset_of
 from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest
 from cleanarch_kit.application.ports.repository import Identified, Repository
 from cleanarch_kit.application.tracking.identity_map import DataMapper
 from cleanarch_kit.application.tracking.repository import TrackingRepository
-from cleanarch_kit.application.tracking.usage_guard import Phase
 from cleanarch_kit.application.type_arguments import type_argument
 from cleanarch_kit.domain.criteria import Criterion, Node, Ordering
-from cleanarch_kit.domain.evaluation import plain_value
 from cleanarch_kit.domain.tracing import trace_all
 from cleanarch_kit.errors import DefinitionError, InvalidCursorError, MappingError, RefusedValueError
 
@@ -35,8 +30,6 @@ __all__ = ["SqlAlchemyRepository"]
 
 EntityT = TypeVar("EntityT", bound=Identified)
 IdT = TypeVar("IdT")
-
-_ROWS_AT_ONCE = 500
 
 
 class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Generic[EntityT, IdT]):
@@ -87,7 +80,7 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Gener
         mapper = self.mapper()
         super().__init__(unit_of_work, mapper.converting(self._own_load(), self._own_dump()))
         self._rows = _same_rows(self.entities.mapper, mapper)
-        self._dialect = unit_of_work.dialect_name
+        self._reader = Reader(self._guard, self._transaction, self._rows, unit_of_work.dialect_name)
 
     def to_entity(self, row: Mapping[str, Any]) -> EntityT:
         """Turn a row into an entity, where the derived code will not do. Owned collections are filled afterwards.
@@ -132,25 +125,23 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Gener
         """All entities that meet the criteria, tracked. See `SearchableRepository.list`."""
         node, keyset = self._traced(where), self._keyset(order_by)
         await self.unit_of_work.flush()
-        statement, parameters = self._rows.searches(self._dialect).rows(
-            node, keyset.keys, limit=limit, offset=offset, for_update=for_update, skip_locked=skip_locked
-        )
-        found = await self._fetch(statement, parameters)
+        if for_update:
+            found = await self._reader.locked_rows(node, keyset.keys, limit, offset, skip_locked=skip_locked)
+        else:
+            found = await self._reader.rows(node, keyset.keys, limit, offset)
         return self.entities.admit(found, refresh=for_update)
 
     async def count(self, *where: Criterion[EntityT] | None) -> int:
         """How many entities meet the criteria. See `SearchableRepository.count`."""
         node = self._traced(where)
         await self.unit_of_work.flush()
-        statement, parameters = self._rows.searches(self._dialect).count(node)
-        return int(await self._value(statement, parameters))
+        return await self._reader.count(node)
 
     async def exists(self, *where: Criterion[EntityT] | None) -> bool:
         """Whether any entity meets the criteria; none is loaded."""
         node = self._traced(where)
         await self.unit_of_work.flush()
-        statement, parameters = self._rows.searches(self._dialect).exists(node)
-        return await self._value(statement, parameters) is not None
+        return await self._reader.exists(node)
 
     async def scroll(
         self, request: CursorRequest, *where: Criterion[EntityT] | None, order_by: Ordering[EntityT] | None = None
@@ -160,20 +151,17 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Gener
         cursor = request.after if request.before is None else request.before
         place = None if cursor is None else self.cursors.decode(cursor, keyset.fingerprint, keyset.types)
         await self.unit_of_work.flush()
-        searches = self._rows.searches(self._dialect)
-        statement, parameters = searches.page(
-            node, keyset.keys, size=request.size + 1, place=place, backwards=request.before is not None
-        )
         try:
-            found = await self._fetch(statement, parameters)
+            found = await self._reader.page(
+                node, keyset.keys, request.size + 1, place, backwards=request.before is not None
+            )
         except RefusedValueError:
             if place is None:
                 raise
             raise InvalidCursorError("it holds a value that the order's field cannot have") from None
-        positions = searches.positions(keyset.keys)
 
         def cursor_of(row: Row) -> str:
-            return self.cursors.encode(keyset.fingerprint, [plain_value(row[at]) for at in positions])
+            return self.cursors.encode(keyset.fingerprint, self._reader.place(row, keyset.keys))
 
         page = cursor_page(found, request, cursor_of)
         return CursorPage(tuple(self.entities.admit(page.items)), page.next, page.previous)
@@ -181,50 +169,14 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Gener
     async def stream(
         self, *where: Criterion[EntityT] | None, order_by: Ordering[EntityT] | None = None
     ) -> AsyncGenerator[EntityT]:
-        """All entities that meet the criteria, one after another, untracked. See `SearchableRepository.stream`.
-
-        Rows come some hundreds at a time: from one cursor of the server, and from one SELECT after another on MariaDB
-        and MySQL, whose connections can do nothing else while they send.
-        """
+        """All entities that meet the criteria, one after another, untracked. See `SearchableRepository.stream`."""
         node, keyset = self._traced(where), self._keyset(order_by)
         await self.unit_of_work.flush()
         load = self._rows.load
-        portions = self._pages(node, keyset) if self._dialect in {"mysql", "mariadb"} else self._cursor(node, keyset)
-        async with aclosing(portions):
+        async with aclosing(self._reader.portions(node, keyset.keys)) as portions:
             async for portion in portions:
                 for row in portion:
                     yield load(row)
-
-    async def _cursor(self, node: Node | None, keyset: Keyset) -> AsyncGenerator[builtins.list[Row]]:
-        statement, parameters = self._rows.searches(self._dialect).rows(node, keyset.keys)
-        session = self._transaction.connection
-        stream = await self._guard.run(open_stream, session, self._rows, statement, parameters)
-        try:
-            while rows := await self._guard.run(stream.next_rows):
-                yield rows
-        finally:
-            if self._guard.phase is not Phase.ENDED:
-                await stream.close()
-
-    async def _pages(self, node: Node | None, keyset: Keyset) -> AsyncGenerator[builtins.list[Row]]:
-        searches = self._rows.searches(self._dialect)
-        positions = searches.positions(keyset.keys)
-        rows: builtins.list[Row] = [()]
-        place: builtins.list[object] | None = None
-        while rows:
-            statement, parameters = searches.page(node, keyset.keys, size=_ROWS_AT_ONCE, place=place, backwards=False)
-            rows = await self._fetch(statement, parameters)
-            yield rows
-            place = [plain_value(rows[-1][at]) for at in positions] if rows else None
-
-    async def _fetch(self, statement: sa.Select[Any], parameters: Parameters) -> builtins.list[Row]:
-        rows = self._rows
-        return await self._guard.run(run, self._transaction.connection, rows.metadata, rows.read, statement, parameters)
-
-    async def _value(self, statement: sa.Select[Any], parameters: Parameters) -> Any:
-        return await self._guard.run(
-            run, self._transaction.connection, self._rows.metadata, _scalar, statement, parameters
-        )
 
     def _traced(self, where: tuple[Criterion[EntityT] | None, ...]) -> Node | None:
         return trace_all(where, self._rows.entity_type) if where else None
@@ -281,7 +233,3 @@ def _same_rows(tracking: DataMapper[EntityT, AsyncSession], own: RowMapper[Entit
     raise DefinitionError(
         f"two repositories of one unit of work store {own.entity_type.__name__} in different ways: use one of them"
     )
-
-
-def _scalar(session: Session, statement: sa.Select[Any], parameters: Parameters) -> Any:
-    return session.connection().execute(statement, parameters).scalar()

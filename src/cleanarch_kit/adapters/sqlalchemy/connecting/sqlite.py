@@ -6,6 +6,8 @@ rollback around it, and two writers may both read the old value. Here every tran
 
 import asyncio
 import sqlite3
+from asyncio import CancelledError
+from contextlib import suppress
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -32,6 +34,7 @@ def prepare_sqlite(engine: sa.Engine) -> None:
     event.listen(engine, "do_connect", _take_over_transactions)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "invalidate", _roll_back)
 
 
 def is_prepared(engine: sa.Engine) -> bool:
@@ -81,3 +84,21 @@ def _begin(connection: sa.Connection) -> None:
     except sqlite3.Error as error:
         # The driver was called past SQLAlchemy, to spare three trips to its thread: wrapped as SQLAlchemy would.
         raise DBAPIError.instance(statement, None, error, sqlite3.Error, hide_parameters=True) from error
+    except BaseException:
+        # Cancelled: the driver's thread begins all the same, and would keep the lock.
+        connection.invalidate()
+        raise
+
+
+def _roll_back(connection: DBAPIConnection, _record: ConnectionPoolEntry, _error: BaseException | None) -> None:
+    """End the transaction of a connection that is about to be closed in the middle of a statement.
+
+    SQLite keeps a closed connection, with its locks, for as long as one of its statements is referred to; and the
+    traceback of a cancellation refers to one.
+    """
+    with suppress(CancelledError, sqlite3.Error, ValueError):
+        cast(AdaptedConnection, connection).run_async(_shielded_rollback)
+
+
+async def _shielded_rollback(raw: Any) -> None:
+    await asyncio.shield(raw.rollback())
