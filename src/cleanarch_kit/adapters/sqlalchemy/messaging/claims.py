@@ -95,7 +95,7 @@ class Locks:
         async with self._sessions() as session:
             connection = await session.connection()
             level = await connection.run_sync(sa.Connection.get_isolation_level)
-        return {}
+        return {} if level == _READ_COMMITTED else {"isolation_level": _READ_COMMITTED}
 
     async def _lock(self, session: AsyncSession, after: int, limit: int, hold: float) -> _LockedClaim | None:
         connection = await session.connection(execution_options=self._options)
