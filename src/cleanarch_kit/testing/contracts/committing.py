@@ -57,6 +57,29 @@ class CommittingContract(Contract):
             await subject.books(unit).get(first.id)
         assert len(log.published) == 4
 
+    async def test_what_is_published_is_committed_already(self, subject: Subject) -> None:
+        """Whoever hears of it, in another unit of work, finds it."""
+        found: list[list[str]] = []
+
+        async def look(*events: DomainEvent) -> None:
+            found.append(await subject.titles())
+
+        class Looking(Log):
+            async def publish(self, *events: DomainEvent) -> None:
+                await look(*events)
+
+            async def invalidate(self, *tags: str) -> None:
+                await look()
+
+        looking = Looking()
+        book = a_book("old")
+        book.rename("new")
+        async with subject.unit_of_work(publisher=looking, cache=looking) as unit:
+            await subject.books(unit).add(book)
+            unit.invalidate("tag")
+            unit.after_commit(look)
+        assert found == [["new"]] * 3
+
     async def test_nothing_is_published_after_a_rollback(self, subject: Subject) -> None:
         log = Log()
         book = a_book("old")

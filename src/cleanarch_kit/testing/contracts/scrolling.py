@@ -37,7 +37,7 @@ _ORDERS: dict[str, Ordering[Book] | None] = {
 def _sample() -> list[Book]:
     """Many ties, many Nones, in no order."""
     books: list[Book] = []
-    for number in range(29):
+    for number in range(17):
         book = a_book(
             f"title {number * 7 % 3}", rank=None if number % 4 == 0 else number * 5 % 3, price=number * 11 % 4
         )
@@ -160,7 +160,7 @@ class ScrollingContract(Contract):
             for forged in ("", "x", "bm90LWEtY3Vyc29y", "!!!", cursor[:-3], cursor + "AAAA", "é" * 9, *changed):
                 with pytest.raises(InvalidCursorError):
                     await books.scroll(CursorRequest(before=forged), order_by=lambda b: b.title)
-            assert await books.count() == 29  # the unit of work is none the worse for it
+            assert await books.count() == 17  # the unit of work is none the worse for it
 
 
 def _ids(books: Sequence[Book]) -> list[BookId]:

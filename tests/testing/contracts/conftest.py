@@ -1,0 +1,27 @@
+import inspect
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from cleanarch_kit.testing import RepositoryContract, Subject, UnitOfWorkContract
+
+FailuresOf = Callable[[RepositoryContract | UnitOfWorkContract, Callable[[], Subject]], Awaitable[set[str]]]
+
+
+@pytest.fixture
+def failures_of() -> FailuresOf:
+    """Runs every test of a contract against an adapter, and gives the names of those that fail."""
+
+    async def failures(
+        contract: RepositoryContract | UnitOfWorkContract, make_subject: Callable[[], Subject]
+    ) -> set[str]:
+        failed: set[str] = set()
+        for name, test in inspect.getmembers(contract, inspect.iscoroutinefunction):
+            if name.startswith("test_"):
+                try:
+                    await test(make_subject())
+                except (Exception, pytest.fail.Exception):
+                    failed.add(name)
+        return failed
+
+    return failures
