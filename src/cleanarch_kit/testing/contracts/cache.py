@@ -236,8 +236,8 @@ class CacheBackendContract(ABC):
 
         async def hold() -> None:
             async with backend.lock(f"{prefix}l", _LONG) as is_mine:
-                assert is_mine
                 held.set()
+                assert is_mine
                 await asyncio.Event().wait()
 
         holder = asyncio.create_task(hold())
