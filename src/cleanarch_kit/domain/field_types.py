@@ -1,6 +1,6 @@
 """What is known of a class's fields, so that a criterion's misspelt field is an error on every adapter alike."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -18,9 +18,7 @@ __all__ = ["fields_of", "is_composite", "unknown_field"]
 _LEAVES = (str, bytes, int, float, complex, Decimal, UUID, datetime, date, time, timedelta, Enum)
 
 
-@lru_cache(maxsize=1024)
-def fields_of(owner: type[Any]) -> Mapping[str, type | None] | None:
-    """The public fields of a class and their types (None where that is no plain class); None if nothing is known."""
+def _fields_of(owner: type[Any]) -> Mapping[str, type | None] | None:
     if issubclass(owner, ScalarValue):
         return {"value": _value_type(owner)}
     if issubclass(owner, _LEAVES):
@@ -79,3 +77,7 @@ def _plain_class(hint: object, arguments: Mapping[object, object]) -> type | Non
 
 def _value_type(scalar: Any) -> type | None:
     return getattr(scalar, "value_type", None)
+
+
+fields_of: Callable[[type[Any]], Mapping[str, type | None] | None] = lru_cache(maxsize=1024)(_fields_of)
+"""The public fields of a class and their types (None where that is no plain class); None if nothing is known."""
