@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 from cleanarch_kit.application.cache import Cache
 from cleanarch_kit.application.caching.computation import Recipe
-from cleanarch_kit.application.caching.key_encoding import encode
+from cleanarch_kit.application.caching.key_encoding import declared_fields, encode
 from cleanarch_kit.application.caching.policy import CachePolicy, Duration, seconds
 from cleanarch_kit.application.caching.reader import CacheReader
+from cleanarch_kit.application.dispatch.dependencies import location_of, qualified_name
 from cleanarch_kit.application.dispatch.result_annotation import result_annotation
 from cleanarch_kit.application.messages import Message, Query
 from cleanarch_kit.application.middleware.protocol import Next
@@ -19,6 +20,8 @@ __all__ = ["CachedQuery", "QueryCache", "cached_query"]
 
 ResultT = TypeVar("ResultT")
 QueryT = TypeVar("QueryT", bound=Query[object])
+
+_FIELD_LISTS = ("__dataclass_fields__", "model_fields", "__struct_fields__", "__attrs_attrs__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,8 @@ class QueryCache:
         queries: made by `cached_query`; other messages do not pass here at all.
 
     Raises:
-        DefinitionError: two entries for one query. When the bus is built: an answer without a JSON form. When a query
-            is first sent: a field of it has no lasting text to make a key of.
+        DefinitionError: two entries for one query. When the bus is built: a query that declares no fields, an
+            answer without a JSON form. When a query is sent: a field of it has no lasting text to make a key of.
     """
 
     def __init__(self, cache: Cache, queries: Iterable[CachedQuery]) -> None:
@@ -103,19 +106,29 @@ class QueryCache:
         return None if known is None else _CachedAnswers(self._cache, known)
 
 
+def _fields_of(query_type: type[object]) -> tuple[str, ...]:
+    if not any(hasattr(query_type, attribute) for attribute in _FIELD_LISTS):
+        raise DefinitionError(
+            f"{query_type.__qualname__} ({location_of(query_type)}) does not declare its fields, so that two queries"
+            " cannot be told apart: make it a dataclass, a model, a struct or an attrs class"
+        )
+    return declared_fields(query_type)
+
+
 class _CachedAnswers:
     answers_itself = True
 
     def __init__(self, cache: Cache, query: CachedQuery) -> None:
-        label = f"{query.query_type.__module__}.{query.query_type.__qualname__}"
         codec: Codec[Any] = Codec(result_annotation(query.query_type))
         self._query = query
-        self._module = query.query_type.__module__
+        self._label = qualified_name(query.query_type)
+        self._fields = _fields_of(query.query_type)
         self._names = cache.store.names
-        self._reader: CacheReader[Any] = CacheReader(cache.store, Recipe(label, codec, query.policy))
+        self._reader: CacheReader[Any] = CacheReader(cache.store, Recipe(self._label, codec, query.policy))
 
     async def __call__(self, message: Message[ResultT], call_next: Next[ResultT], /) -> ResultT:
-        key = f"{self._module}.{encode(message)}:{encode(self._query.vary())}"
+        values = tuple(getattr(message, field) for field in self._fields)
+        key = f"{self._label}{encode(values)}:{encode(self._query.vary())}"
         name, tags = self._names(key, tuple(self._query.tags(message)))
         answer: ResultT = await self._reader.get(name, tags, lambda: call_next(message))
         return answer
