@@ -11,7 +11,7 @@ require("hypothesis", extra="hypothesis")
 
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -162,7 +162,7 @@ def _resolve(kind: object) -> st.SearchStrategy[Any] | None:
         return None
     if issubclass(kind, ScalarValue):
         return _of_subclass(found)
-    if issubclass(kind, Entity | DomainEvent) and is_dataclass(found):
+    if issubclass(kind, Entity | DomainEvent):
         return _of_dataclass(found)
     return None
 

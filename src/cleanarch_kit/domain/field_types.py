@@ -18,7 +18,12 @@ __all__ = ["fields_of", "is_composite", "unknown_field"]
 _LEAVES = (str, bytes, int, float, complex, Decimal, UUID, datetime, date, time, timedelta, Enum)
 
 
-def _fields_of(owner: type[Any]) -> Mapping[str, type | None] | None:
+def fields_of(owner: type[Any]) -> Mapping[str, type | None] | None:
+    """The public fields of a class and their types (None where that is no plain class); None if nothing is known."""
+    return _known(owner)
+
+
+def _derive(owner: type[Any]) -> Mapping[str, type | None] | None:
     if issubclass(owner, ScalarValue):
         return {"value": _value_type(owner)}
     if issubclass(owner, _LEAVES):
@@ -79,5 +84,4 @@ def _value_type(scalar: Any) -> type | None:
     return getattr(scalar, "value_type", None)
 
 
-fields_of: Callable[[type[Any]], Mapping[str, type | None] | None] = lru_cache(maxsize=1024)(_fields_of)
-"""The public fields of a class and their types (None where that is no plain class); None if nothing is known."""
+_known: Callable[..., Mapping[str, type | None] | None] = lru_cache(maxsize=1024)(_derive)
