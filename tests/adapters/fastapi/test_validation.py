@@ -17,6 +17,7 @@ def error(**details: object) -> Mapping[str, Any]:
     [
         ("abc", "Value error, abc is taken", "is not acceptable"),
         ("abc", "Assertion failed, abc is taken", "is not acceptable"),
+        ("aBC", "Value error, Abc is taken", "is not acceptable"),
         ("ab", "Value error, must be a cab", "must be a cab"),
         (4711, "Value error, 4711 is no PIN", "is not acceptable"),
         (True, "Value error, must be true", "must be true"),
@@ -27,7 +28,7 @@ def error(**details: object) -> Mapping[str, Any]:
         (["4711"], "Value error, 4711 is no PIN", "is not acceptable"),
         ([["deep"]], "Value error, must be shallow", "must be shallow"),
     ],
-    ids=[f"input {number}" for number in range(11)],
+    ids=[f"input {number}" for number in range(12)],
 )
 def test_a_validators_own_text_is_shown_unless_it_holds_the_input(given: object, message: str, shown: str) -> None:
     (found,) = field_errors([error(input=given, msg=message)])

@@ -60,8 +60,9 @@ def _message(error: Mapping[str, Any]) -> str:
 
 
 def _echoes(message: str, given: object) -> bool:
-    """Whether a message that a validator of the application wrote holds what the client sent."""
-    return any(len(text) >= _SHORTEST_ECHO and text in message for text in map(_text, _parts(given)))
+    """Whether a message that a validator of the application wrote holds what the client sent, in any case."""
+    folded = message.casefold()
+    return any(len(text) >= _SHORTEST_ECHO and text.casefold() in folded for text in map(_text, _parts(given)))
 
 
 def _parts(given: object) -> Iterable[object]:
