@@ -72,7 +72,7 @@ def _parts(given: object) -> Iterable[object]:
 
 
 def _text(part: object) -> str:
-    if isinstance(part, int | float) and abs(part) < _LARGEST_NUMBER:
+    if isinstance(part, int | float) and not isinstance(part, bool) and abs(part) < _LARGEST_NUMBER:
         return str(part)
     return part if isinstance(part, str) else ""
 
