@@ -94,21 +94,25 @@ class Cache:
         """Whether there is a valid value under a key."""
         return await self._valid_entry(key) is not None
 
-    async def set(self, key: str, value: object, *, ttl: Duration, tags: Sequence[str] = ()) -> None:
+    async def set(
+        self, key: str, value: T, value_type: type[T] | None = None, *, ttl: Duration, tags: Sequence[str] = ()
+    ) -> None:
         """Store a value. What computations that began earlier store under the key is not valid.
 
         Args:
             key: its key.
-            value: the value; its own type says how it is stored.
+            value: the value.
+            value_type: its type; by default the class of the value. Say it for a container, which does not know what
+                it holds: ``list[UserId]``.
             ttl: how long, in seconds or as a timedelta.
             tags: what it depends on.
 
         Raises:
             DefinitionError: ``ttl`` is not more than 0.
-            SerializationError: the value has no JSON form.
+            SerializationError: the value is not of its type, or holds something without a JSON form.
         """
         policy = CachePolicy(seconds(ttl))
-        data = self._codec(type(value)).encode(value)
+        data = self._codec(value_type or type(value)).encode(value)
         store = self.store
         name, names = store.names(key, _tuple(tags))
         await store.guard.delete((name,), names[:1])
