@@ -23,11 +23,14 @@ class MessageContext:
         message_id: of this message; for an event, its ``event_id``.
         correlation_id: shared by everything that one request set off. Text, as it may come from outside.
         causation_id: ``message_id`` of what directly caused this one; None for the first.
+        traceparent: W3C trace context under which it is handled, where it is traced. It goes along with an event to
+            another process, whose spans then belong to the same trace.
     """
 
     message_id: UUID
     correlation_id: str
     causation_id: UUID | None = None
+    traceparent: str | None = None
 
     @classmethod
     def new(cls, correlation_id: str | None = None) -> "MessageContext":
@@ -37,7 +40,7 @@ class MessageContext:
 
     def caused(self, message_id: UUID | None = None) -> "MessageContext":
         """Return the context of a message that this one causes: same correlation id, this one as its cause."""
-        return MessageContext(message_id or uuid7(), self.correlation_id, self.message_id)
+        return MessageContext(message_id or uuid7(), self.correlation_id, self.message_id, self.traceparent)
 
 
 _current: ContextVar[MessageContext | None] = ContextVar("cleanarch_kit.message_context", default=None)

@@ -9,13 +9,11 @@ from typing import TypeVar
 from cleanarch_kit.application.context import current_context
 from cleanarch_kit.application.messages import Message, StreamQuery
 from cleanarch_kit.application.middleware.protocol import Next, NextStream
-from cleanarch_kit.errors import AccessDeniedError, DomainError, InputError, NotFoundError
+from cleanarch_kit.application.middleware.refusals import is_refusal
 
 __all__ = ["Logging"]
 
 ResultT = TypeVar("ResultT")
-
-_REFUSALS = (DomainError, InputError, NotFoundError, AccessDeniedError)
 
 
 class Logging:
@@ -56,11 +54,9 @@ class Logging:
         except GeneratorExit:
             self._log(logging.INFO, name, "was left by its consumer", started)
             raise
-        except _REFUSALS as error:
-            self._log(logging.INFO, name, f"was refused by {_described(error)}", started)
-            raise
         except Exception as error:
-            self._log(logging.ERROR, name, f"failed with {_described(error)}", started)
+            level, how = (logging.INFO, "was refused by") if is_refusal(error) else (logging.ERROR, "failed with")
+            self._log(level, name, f"{how} {_described(error)}", started)
             raise
         except BaseException as error:
             self._log(logging.WARNING, name, f"was ended by {type(error).__qualname__}", started)
