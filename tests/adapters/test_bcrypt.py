@@ -82,6 +82,7 @@ async def test_a_refusal_does_not_show_the_password(hasher: PasswordHasher, pass
     with pytest.raises(InvalidValueError) as raised:
         await hasher.hash(password)
     assert CANARY not in "".join(traceback.format_exception(raised.value)) + repr(raised.value)
+    assert raised.value.__context__ is None  # an encoding error would hold the whole password
 
 
 VALID = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode()

@@ -54,16 +54,22 @@ class BcryptPasswordHasher:
 
 
 def _encode(password: Secret | str) -> bytes:
-    text = password.reveal() if isinstance(password, Secret) else password
-    try:
-        encoded = text.encode()
-    except UnicodeEncodeError:
-        raise InvalidValueError("Password", "must be Unicode text without lone surrogates") from None
+    encoded = _utf8(password.reveal() if isinstance(password, Secret) else password)
+    if encoded is None:
+        raise InvalidValueError("Password", "must be Unicode text without lone surrogates")
     if len(encoded) > _MAX_BYTES:
         raise InvalidValueError("Password", f"must have at most {_MAX_BYTES} bytes in UTF-8")
     if b"\0" in encoded:
         raise InvalidValueError("Password", "must not contain a NUL character")
     return encoded
+
+
+def _utf8(text: str) -> bytes | None:
+    """The text in UTF-8; None instead of an error, which would hold the text."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return None
 
 
 def _matches(encoded: bytes, hashed: str) -> bool:
