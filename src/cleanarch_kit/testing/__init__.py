@@ -17,6 +17,7 @@ from cleanarch_kit.testing.contracts.outbox_subject import CONTRACT_EVENTS, Outb
 from cleanarch_kit.testing.contracts.repository import RepositoryContract
 from cleanarch_kit.testing.contracts.subject import Book, BookId, Capability, Note, NoteId, Subject
 from cleanarch_kit.testing.contracts.unit_of_work import UnitOfWorkContract
+from cleanarch_kit.testing.recording import MessageStub, RecordingBus, RecordingEventPublisher, StreamStub
 
 __all__ = [
     "CONTRACT_EVENTS",
@@ -28,12 +29,16 @@ __all__ = [
     "EventSinkContract",
     "InboxContract",
     "InboxSubject",
+    "MessageStub",
     "Note",
     "NoteId",
     "OutboxContract",
     "OutboxSubject",
+    "RecordingBus",
+    "RecordingEventPublisher",
     "RepositoryContract",
     "StoredOutbox",
+    "StreamStub",
     "Subject",
     "Ticked",
     "UnitOfWorkContract",
