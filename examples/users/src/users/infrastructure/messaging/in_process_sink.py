@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cleanarch_kit.application import (
     Envelope,
@@ -24,7 +25,8 @@ class InProcessSink:
         self._publisher = publisher
 
     async def send(self, batch: Sequence[Envelope]) -> None:
-        """Hand over events one after another, under the correlation id of the request that set them off."""
+        """Hand over events one after another, under the ids of the request that set them off."""
         for envelope in batch:
-            with message_context(MessageContext.new(envelope.correlation_id)):
+            context = MessageContext.new(envelope.correlation_id)
+            with message_context(replace(context, traceparent=envelope.traceparent)):
                 await self._publisher.publish(self._events.decode(envelope))
