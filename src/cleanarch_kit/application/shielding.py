@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import TypeVar
 
-__all__ = ["Deadline", "run_to_end"]
+__all__ = ["Deadline", "is_being_cancelled", "run_to_end"]
 
 T = TypeVar("T")
 
@@ -50,6 +50,12 @@ async def run_to_end(work: Coroutine[object, object, T], *, patience: float) -> 
 def _wake(done: asyncio.Future[None], _: object) -> None:
     if not done.done():
         done.set_result(None)
+
+
+def is_being_cancelled() -> bool:
+    """Whether somebody has cancelled the current task; a CancelledError may also come from what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Deadline:

@@ -1,6 +1,5 @@
 """What happens once a transaction is committed."""
 
-import asyncio
 import logging
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -8,6 +7,7 @@ from typing import Protocol, TypeAlias
 
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.unit_of_work import CommitCallback
+from cleanarch_kit.application.shielding import is_being_cancelled
 from cleanarch_kit.domain.event import DomainEvent
 
 __all__ = ["AfterCommit", "ErrorReport", "TagInvalidator"]
@@ -80,12 +80,9 @@ class AfterCommit:
     async def _guarded(self, callback: Callable[..., Awaitable[None]], events: Sequence[DomainEvent]) -> None:
         try:
             await callback(*events)
-        except CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+        except (Exception, CancelledError) as error:
+            if isinstance(error, CancelledError) and is_being_cancelled():
                 raise
-            self.report(error, events)
-        except Exception as error:
             self.report(error, events)
 
 

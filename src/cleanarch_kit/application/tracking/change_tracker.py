@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from cleanarch_kit.application.ports.outbox import PendingEvent
 from cleanarch_kit.application.ports.repository import Identified
@@ -23,7 +23,7 @@ __all__ = ["ChangeTracker", "Flush"]
 EntityT = TypeVar("EntityT", bound=Identified)
 ConnectionT = TypeVar("ConnectionT")
 
-_Recorded: TypeAlias = tuple[Identified, tuple[DomainEvent, ...]]
+_Recorded: TypeAlias = tuple[AggregateRoot[Any], tuple[DomainEvent, ...]]
 _Batch: TypeAlias = tuple[IdentityMap[Any, ConnectionT], list[Tracked[Any]]]  # Any: types of entities meet here
 _Before: TypeAlias = tuple[IdentityMap[Any, ConnectionT], Tracked[Any], object, int | None, Status | None]
 
@@ -42,7 +42,7 @@ class Flush(Generic[ConnectionT]):
     inserts: list[_Batch[ConnectionT]]
     updates: list[_Batch[ConnectionT]]
     deletes: list[_Batch[ConnectionT]]
-    events: list[tuple[Identified, DomainEvent]]
+    events: list[tuple[AggregateRoot[Any], DomainEvent]]
 
     @property
     def writes(self) -> bool:
@@ -79,7 +79,7 @@ class ChangeTracker(Generic[ConnectionT]):
         self._new: list[_Batch[ConnectionT]] = []
         self._deleted: list[_Batch[ConnectionT]] = []
         self._recorded: list[_Recorded] = []
-        self._events: list[tuple[Identified, DomainEvent]] = []
+        self._events: list[tuple[AggregateRoot[Any], DomainEvent]] = []
         self._before: list[_Before[ConnectionT]] = []
 
     @property
@@ -123,7 +123,7 @@ class ChangeTracker(Generic[ConnectionT]):
     def remove(self, entities: IdentityMap[EntityT, ConnectionT], tracked: Tracked[EntityT]) -> None:
         """Delete a tracked entity; what it recorded before is published all the same."""
         if events := pull_events(tracked.entity):
-            self._recorded.append((tracked.entity, events))
+            self._recorded.append((cast("AggregateRoot[Any]", tracked.entity), events))
         self._before.append((entities, tracked, tracked.snapshot, tracked.version, tracked.status))
         if tracked.status is Status.NEW:
             self._new = [(its, [other for other in added if other is not tracked]) for its, added in self._new]
@@ -196,7 +196,7 @@ def _append(batches: list[_Batch[ConnectionT]], entities: IdentityMap[Any, Conne
         batches.append((entities, [tracked]))
 
 
-def _in_order(recorded: list[_Recorded]) -> list[tuple[Identified, DomainEvent]]:
+def _in_order(recorded: list[_Recorded]) -> list[tuple[AggregateRoot[Any], DomainEvent]]:
     """Events in the order in which they were made; those of one aggregate always in the order of recording."""
     streams = [[(root, event) for event in events] for root, events in recorded]
     return list(merge(*streams, key=lambda entry: entry[1].event_id)) if streams else []
@@ -204,10 +204,9 @@ def _in_order(recorded: list[_Recorded]) -> list[tuple[Identified, DomainEvent]]
 
 def _give_back(recorded: Iterable[_Recorded]) -> None:
     """Put events back in front of those that their aggregates recorded since."""
-    events: dict[int, tuple[Identified, list[DomainEvent]]] = {}
+    events: dict[int, tuple[AggregateRoot[Any], list[DomainEvent]]] = {}
     for root, given in recorded:
         events.setdefault(id(root), (root, []))[1].extend(given)
     for root, given_back in events.values():
-        if isinstance(root, AggregateRoot):
-            for event in (*given_back, *root.pull_events()):
-                root.record_event(event)
+        for event in (*given_back, *root.pull_events()):
+            root.record_event(event)

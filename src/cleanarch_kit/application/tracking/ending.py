@@ -5,7 +5,7 @@ from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Generic, TypeVar
 
-from cleanarch_kit.application.shielding import Deadline, run_to_end
+from cleanarch_kit.application.shielding import Deadline, is_being_cancelled, run_to_end
 from cleanarch_kit.application.tracking.after_commit import AfterCommit
 from cleanarch_kit.application.tracking.transaction import Savepoint, Transaction
 from cleanarch_kit.application.tracking.usage_guard import UsageGuard
@@ -97,9 +97,9 @@ class Ending(Generic[ConnectionT]):
                 raise
             await self._release(Deadline(self._timeout))
             await self._after.invalidate()
-            if deadline.expired:
-                raise CommitOutcomeUnknownError from None
-            raise
+            if isinstance(error, CommitOutcomeUnknownError):
+                raise
+            raise CommitOutcomeUnknownError from None
         await self._release(deadline)
         if follow is not None:
             await follow()
@@ -132,8 +132,9 @@ class Ending(Generic[ConnectionT]):
         try:
             await self.transaction.close()
         except (Exception, CancelledError) as error:
-            if isinstance(error, CancelledError) and not deadline.expired:
+            deadline.disarm()
+            if isinstance(error, CancelledError) and is_being_cancelled():
                 raise
             self._after.report(error, ())
-        finally:
+        else:
             deadline.disarm()

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.domain.entity import AggregateRoot
@@ -163,7 +163,7 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
                     self._refresh(tracked, snapshot)
         return entities
 
-    def scan(self, recorded: list[tuple[Identified, tuple[DomainEvent, ...]]]) -> list[Tracked[EntityT]]:
+    def scan(self, recorded: list[tuple[AggregateRoot[Any], tuple[DomainEvent, ...]]]) -> list[Tracked[EntityT]]:
         """Prepare everything that has to be written: new entities, and those that the store has in another state.
 
         A changed entity gets its next version, and so does one that only recorded events.
@@ -182,7 +182,7 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
             entity = tracked.entity
             events: tuple[DomainEvent, ...] = ()
             if records and getattr(entity, "_pending_events", True) and (events := pull_events(entity)):
-                recorded.append((entity, events))
+                recorded.append((cast("AggregateRoot[Any]", entity), events))
             if tracked.status is not Status.NEW:
                 tracked.current = snapshot(entity)
                 if tracked.current == tracked.snapshot and not (events and versioned):
