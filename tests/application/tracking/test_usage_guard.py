@@ -48,8 +48,10 @@ async def test_each_phase_says_what_to_do() -> None:
 
 async def test_a_statement_gives_its_result_and_leaves_the_unit_open() -> None:
     guard = opened()
+    assert not guard.has_run
     assert await guard.run(value, result=3) == 3
     assert guard.phase is Phase.OPEN
+    assert guard.has_run
 
 
 async def test_a_second_statement_at_the_same_time_is_refused_and_the_first_goes_on() -> None:

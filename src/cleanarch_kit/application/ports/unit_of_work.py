@@ -94,6 +94,14 @@ class UnitOfWork(ABC):
     def changed(self) -> bool:
         """Whether anything was added, changed or deleted so far; reads through a cache are bypassed from then on."""
 
+    @property
+    def has_read(self) -> bool:
+        """Whether a statement has run so far, so that what it sees may be older than now.
+
+        What is computed from it is not put into a cache. True is the safe answer of a unit of work that does not know.
+        """
+        return True
+
 
 current_unit_of_work: ContextVar[UnitOfWork | None] = ContextVar("current_unit_of_work", default=None)
 """The unit of work that is open in this context, or None."""

@@ -192,6 +192,11 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
         """Whether anything was changed so far. See `UnitOfWork.changed`."""
         return self._touched or self.tracker.changed
 
+    @property
+    def has_read(self) -> bool:
+        """Whether a statement has run so far. See `UnitOfWork.has_read`."""
+        return self.guard.has_run
+
     async def _consult(self) -> None:
         """Run the before-commit callbacks until there is no event that one of them has not seen."""
         self.guard.begin_commit()

@@ -53,14 +53,16 @@ class UsageGuard:
         phase: where the unit of work stands.
         depth: how many blocks are open.
         savepoints: how many savepoints are open.
+        has_run: whether a statement has run so far.
     """
 
-    __slots__ = ("_idle", "_in_flight", "_joined", "_lost", "_owner", "depth", "phase", "savepoints")
+    __slots__ = ("_idle", "_in_flight", "_joined", "_lost", "_owner", "depth", "has_run", "phase", "savepoints")
 
     def __init__(self) -> None:
         self.phase = Phase.NEW
         self.depth = 0
         self.savepoints = 0
+        self.has_run = False
         self._joined: list[asyncio.Task[object] | None] = []
         self._owner: asyncio.Task[object] | None = None
         self._idle: asyncio.Future[None] | None = None
@@ -83,6 +85,7 @@ class UsageGuard:
         if phase is not _OPEN:
             self.check()
         self.phase = _BUSY
+        self.has_run = True
         try:
             result = await statement(*args, **kwargs)
         except BaseException:

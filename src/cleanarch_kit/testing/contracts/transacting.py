@@ -258,7 +258,9 @@ class TransactingContract(Contract):
         await subject.add_books(book)
         async with subject.unit_of_work() as unit:
             books = subject.books(unit)
+            assert not unit.has_read
             loaded = await books.get(book.id)
+            assert unit.has_read
             await books.count()
             assert not unit.changed
             loaded.title = "changed"
