@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import Enum
 from functools import lru_cache
 from types import NoneType, UnionType
@@ -54,6 +53,8 @@ def unknown_field(owner: type, name: str, known: Mapping[str, type | None]) -> s
             f"{owner.__name__}.{name} cannot be used in a criterion, which compares whole fields:"
             " compare the field itself, or write contains(field, text) or starts_with(field, text)"
         )
+    from difflib import get_close_matches  # noqa: PLC0415 - for the one who misspelt
+
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(known)}"
     return f"{owner.__name__} has no stored field {name!r}: {hint}"

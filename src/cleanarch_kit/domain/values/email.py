@@ -6,7 +6,6 @@ from typing import ClassVar, Final
 
 from cleanarch_kit.domain._primitives import text
 from cleanarch_kit.domain.value_object import ScalarValue
-from cleanarch_kit.domain.values._idna import to_ascii
 from cleanarch_kit.errors import InvalidValueError
 
 __all__ = ["Email"]
@@ -89,6 +88,8 @@ def _requoted(quoted: str) -> str:
 def _host(owner: str, domain: str) -> str:
     host = domain.lower()
     if not host.isascii() or "xn--" in host:
+        from cleanarch_kit.domain.values._idna import to_ascii  # noqa: PLC0415 - brings the Unicode database
+
         converted = to_ascii(host)
         if converted is None:
             raise InvalidValueError(owner, "must have a domain that is a valid internationalised name")

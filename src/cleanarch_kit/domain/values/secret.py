@@ -1,6 +1,5 @@
 """`Secret`: text that does not show itself."""
 
-from hmac import compare_digest
 from typing import Final, NoReturn, Self
 
 from cleanarch_kit.domain._primitives import text
@@ -44,6 +43,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
+        from hmac import compare_digest  # noqa: PLC0415 - brings OpenSSL, for the few that compare secrets
+
         return compare_digest(self._revealed.encode(), other._revealed.encode())
 
     def __hash__(self) -> int:
