@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy.orm import Session
+import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run
 from cleanarch_kit.adapters.sqlalchemy.messaging.moments import now_plus
@@ -33,10 +33,10 @@ class SqlAlchemyInbox:
         """See `Inbox`."""
         name = checked_consumer(consumer)
         self._uow.writing()
-        session = self._uow.transaction.connection
-        return await self._uow.guard.run(run, session, inbox.metadata, _insert, name, event_id)
+        source = self._uow.transaction.connection
+        return await self._uow.guard.run(run, source, inbox.metadata, _insert, name, event_id)
 
 
-def _insert(session: Session, consumer: str, event_id: UUID) -> bool:
+def _insert(connection: sa.Connection, consumer: str, event_id: UUID) -> bool:
     row = {"consumer": consumer, "event_id": event_id, "handled_at": now_plus(0.0)}
-    return insert_unless_present(session.connection(), inbox, row)
+    return insert_unless_present(connection, inbox, row)

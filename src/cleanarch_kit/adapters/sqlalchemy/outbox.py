@@ -9,7 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
+from cleanarch_kit.adapters.sqlalchemy.connecting.single_writer import single_writer
 from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY
+from cleanarch_kit.adapters.sqlalchemy.connecting.transaction import engine_of
+from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import ConnectionSource
 from cleanarch_kit.adapters.sqlalchemy.messaging.claims import Leases, Locks, PartitionHolding
 from cleanarch_kit.adapters.sqlalchemy.messaging.moments import now_plus
 from cleanarch_kit.adapters.sqlalchemy.messaging.rows import ENVELOPE_COLUMNS, INSERT, LONGEST_WAIT, padded, to_row
@@ -67,13 +70,15 @@ class SqlAlchemyOutbox:
                 before you change it: a subject may fall elsewhere then.
 
         Raises:
-            DefinitionError: `partitions` is not from 1 to 1024.
+            DefinitionError: `partitions` is not from 1 to 1024, or the sessions are not bound to one engine, or to one
+                of SQLite's that `create_async_engine` of cleanarch_kit did not make.
         """
         if not 1 <= partitions <= _MOST_PARTITIONS:
             raise DefinitionError(f"an outbox has 1 to {_MOST_PARTITIONS} partitions")
-        self._sessions = sessions
-        on_sqlite = sessions().get_bind().dialect.name == "sqlite"
-        self._holding: PartitionHolding = Leases(sessions) if on_sqlite else Locks(sessions)
+        engine = engine_of(sessions)
+        self._engine = engine
+        self._reader = engine.execution_options(**{READ_ONLY: True})
+        self._holding: PartitionHolding = Leases(engine) if single_writer(engine.sync_engine) else Locks(engine)
         self._registry = registry
         self._partitions = partitions
         self._wake_up = WakeUp()
@@ -83,7 +88,7 @@ class SqlAlchemyOutbox:
         """See `OutboxWriter`."""
         return [self._registry.encode(pending.event, subject=pending.subject) for pending in events]
 
-    async def write(self, connection: AsyncSession, envelopes: Sequence[Envelope]) -> None:
+    async def write(self, connection: ConnectionSource, envelopes: Sequence[Envelope]) -> None:
         """See `OutboxWriter`."""
         if envelopes:
             rows = [to_row(envelope, self._partitions) for envelope in envelopes]
@@ -128,23 +133,20 @@ class SqlAlchemyOutbox:
         return count
 
     async def _stats(self) -> OutboxStats:
-        async with self._sessions() as session:
-            connection = await session.connection(execution_options={READ_ONLY: True})
+        async with self._reader.connect() as connection:
             row = (await connection.execute(_stats)).one()
         age = None if row.oldest is None else max(row.now - row.oldest, timedelta(0))
         return OutboxStats(row.pending, row.delayed, row.dead, age)
 
     async def _newest_dead(self) -> int:
-        async with self._sessions() as session:
-            connection = await session.connection(execution_options={READ_ONLY: True})
+        async with self._reader.connect() as connection:
             newest: int | None = (await connection.execute(_newest_dead)).scalar()
         return newest or 0
 
     async def _replay_some(self, wanted: sa.ColumnElement[bool]) -> int:
         """Lock some rows first: what is deleted is then exactly what was put back."""
         some = sa.select(outbox_dead.c.seq).where(wanted).order_by(outbox_dead.c.seq).limit(_REPLAYED_AT_ONCE)
-        async with self._sessions.begin() as session:
-            connection = await session.connection()
+        async with self._engine.begin() as connection:
             seqs = (await connection.scalars(some.with_for_update())).all()
             if seqs:
                 await connection.execute(_put_back, {"seqs": padded(seqs)})
@@ -153,12 +155,10 @@ class SqlAlchemyOutbox:
 
     async def _create_partitions(self) -> bool:
         """Create the rows that relays hold, where some are missing; others may do the same."""
-        async with self._sessions() as session:
-            connection = await session.connection(execution_options={READ_ONLY: True})
+        async with self._reader.connect() as connection:
             missing = set(range(self._partitions)).difference(await connection.scalars(_partitions))
         if missing:
-            async with self._sessions.begin() as session:
-                connection = await session.connection()
+            async with self._engine.begin() as connection:
                 for number in sorted(missing):
                     await connection.run_sync(insert_unless_present, outbox_partition, {"id": number})
         return bool(missing)

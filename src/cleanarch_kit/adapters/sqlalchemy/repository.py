@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.adapters.sqlalchemy.mapping.aggregate_mapper import AggregateMapper
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
@@ -32,7 +32,7 @@ EntityT = TypeVar("EntityT", bound=Identified)
 IdT = TypeVar("IdT")
 
 
-class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, AsyncSession], Generic[EntityT, IdT]):
+class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, UnitConnection], Generic[EntityT, IdT]):
     """A repository over one table: a subclass names entity, identity and table, and is done.
 
         class SqlUsers(SqlAlchemyRepository[User, UserId], UserRepository):
@@ -226,7 +226,7 @@ def _cells(row: Mapping[str, Any], names: Sequence[str]) -> Row:
     return tuple(row[name] for name in names)
 
 
-def _same_rows(tracking: DataMapper[EntityT, AsyncSession], own: RowMapper[EntityT]) -> RowMapper[EntityT]:
+def _same_rows(tracking: DataMapper[EntityT, UnitConnection], own: RowMapper[EntityT]) -> RowMapper[EntityT]:
     """The mapper that the unit of work uses for these entities, which another repository may have brought."""
     if isinstance(tracking, RowMapper) and tracking.mapping.columns == own.mapping.columns:
         return tracking

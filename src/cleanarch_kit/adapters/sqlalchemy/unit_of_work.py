@@ -1,11 +1,15 @@
-"""`SqlAlchemyUnitOfWork`: a unit of work over a session of SQLAlchemy's."""
+"""`SqlAlchemyUnitOfWork`: a unit of work over one transaction of a relational database."""
 
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import ORMExecuteState, Session
 
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
 from cleanarch_kit.adapters.sqlalchemy.connecting.single_writer import single_writer
-from cleanarch_kit.adapters.sqlalchemy.connecting.transaction import SessionTransaction
+from cleanarch_kit.adapters.sqlalchemy.connecting.transaction import SqlTransaction, engine_of
+from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import ConnectionSource, UnitConnection
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.outbox import OutboxWriter
 from cleanarch_kit.application.ports.unit_of_work import current_unit_of_work
@@ -15,7 +19,7 @@ from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
 __all__ = ["SqlAlchemyUnitOfWork"]
 
 
-class SqlAlchemyUnitOfWork(TrackingUnitOfWork[AsyncSession]):
+class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
     """A transaction of a relational database. See `UnitOfWork` for what it guarantees.
 
     A connection is taken from the pool with the first statement and given back before anything is published. On
@@ -32,10 +36,12 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[AsyncSession]):
             with its type and the ids of the events, and without its text.
 
     Raises:
-        DefinitionError: the engine is one of SQLite's that `create_async_engine` of cleanarch_kit did not make.
+        DefinitionError: the sessions are not bound to one engine, or to one of SQLite's that `create_async_engine` of
+            cleanarch_kit did not make.
         UnitOfWorkStateError: when it is opened inside another one that it would wait for.
 
     Attributes:
+        dialect_name: name of the database's dialect, for example ``"postgresql"``.
         single_writer: the one place from which a SQLite database is written; None on other databases.
     """
 
@@ -44,21 +50,23 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[AsyncSession]):
         sessions: async_sessionmaker[AsyncSession],
         *,
         publisher: EventPublisher | None = None,
-        outbox: OutboxWriter[AsyncSession] | None = None,
+        outbox: OutboxWriter[ConnectionSource] | None = None,
         cache: TagInvalidator | None = None,
         read_only: bool = False,
         on_after_commit_error: ErrorReport | None = None,
     ) -> None:
         super().__init__(
-            SessionTransaction(sessions, read_only=read_only),
+            SqlTransaction(sessions, read_only=read_only),
             publisher=publisher,
             outbox=outbox,
             cache=cache,
             read_only=read_only,
             on_after_commit_error=on_after_commit_error,
         )
-        self.single_writer = single_writer(sessions)
-        self._sessions = sessions
+        engine = engine_of(sessions).sync_engine
+        self.dialect_name = engine.dialect.name
+        self.single_writer = single_writer(engine)
+        self._watched: AsyncSession | None = None
 
     async def __aenter__(self) -> Self:
         if self.single_writer is not None:
@@ -67,16 +75,35 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[AsyncSession]):
 
     @property
     def session(self) -> AsyncSession:
-        """The session, for statements of your own in the same transaction. It must not be committed or closed.
+        """A session in the same transaction, for statements and ORM objects of your own.
+
+        It must not be committed or closed. What it writes counts as a change of this unit of work.
 
         Raises:
             UnitOfWorkStateError: the unit of work is not open, or can only be rolled back.
         """
         self.guard.check()
-        return self.transaction.connection
+        session = self.transaction.connection.session()
+        if session is not self._watched:
+            self._watched = session
+            event.listen(session.sync_session, "do_orm_execute", self._note_statement)
+            event.listen(session.sync_session, "before_flush", self._note_flush)
+        return session
 
-    @property
-    def dialect_name(self) -> str:
-        """Name of the database's dialect, for example ``"postgresql"``."""
-        bind: object = self._sessions.kw.get("bind")
-        return bind.dialect.name if isinstance(bind, AsyncEngine) else self.session.get_bind().dialect.name
+    async def connection(self) -> AsyncConnection:
+        """The connection, for Core statements of your own in the same transaction. It must not be committed or closed.
+
+        Call `writing` before you change something through it.
+
+        Raises:
+            UnitOfWorkStateError: the unit of work is not open, or can only be rolled back.
+            StorageError: the database cannot be reached.
+        """
+        return await self.guard.run(translated, self.transaction.connection.connection())
+
+    def _note_statement(self, state: ORMExecuteState) -> None:
+        if not state.is_select:
+            self.writing()
+
+    def _note_flush(self, _session: Session, _context: object, _instances: Any) -> None:
+        self.writing()

@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.driver_errors import translate
+from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import ConnectionSource
 
 __all__ = ["run", "translated"]
 
@@ -16,18 +15,18 @@ T = TypeVar("T")
 
 
 async def run(
-    session: AsyncSession,
+    source: ConnectionSource,
     metadata: sa.MetaData | None,
-    work: Callable[Concatenate[Session, P], T],
+    work: Callable[Concatenate[sa.Connection, P], T],
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """Run statements, written as if for a synchronous session, in the transaction of an asynchronous one.
+    """Run statements that are written as if for a synchronous connection.
 
     Args:
-        session: the session.
+        source: gives the connection.
         metadata: where to look up constraints that the driver does not name.
-        work: is given the synchronous session and the other arguments.
+        work: is given the connection and the other arguments.
         args: positional arguments of ``work``.
         kwargs: keyword arguments of ``work``.
 
@@ -35,7 +34,8 @@ async def run(
         StorageError: the store refused or failed.
     """
     try:
-        return await session.run_sync(work, *args, **kwargs)
+        connection = await source.connection()
+        return await connection.run_sync(work, *args, **kwargs)
     except Exception as error:
         problem = translate(error, metadata)
         if problem is None:

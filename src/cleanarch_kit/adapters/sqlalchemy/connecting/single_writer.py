@@ -6,7 +6,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from typing_extensions import TypeIs
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import is_in_memory, is_prepared
@@ -68,16 +67,14 @@ def _tracks(unit: UnitOfWork | None) -> TypeIs[TrackingUnitOfWork[Any]]:
 _known: WeakKeyDictionary[sa.Engine, SingleWriter] = WeakKeyDictionary()
 
 
-def single_writer(sessions: async_sessionmaker[AsyncSession]) -> SingleWriter | None:
-    """The single writer of the database that sessions are bound to; None where there can be many.
+def single_writer(engine: sa.Engine) -> SingleWriter | None:
+    """The single writer of an engine's database; None where there can be many.
 
     Raises:
         DefinitionError: the engine is one of SQLite's that cannot be relied on.
     """
-    bind: object = sessions.kw.get("bind")
-    if not isinstance(bind, AsyncEngine) or bind.dialect.name != "sqlite":
+    if engine.dialect.name != "sqlite":
         return None
-    engine = bind.sync_engine
     known = _known.get(engine)
     if known is None:
         if not is_prepared(engine):

@@ -1,80 +1,84 @@
-"""`SessionTransaction`: one transaction of one SQLAlchemy session."""
+"""`SqlTransaction`: one transaction of one connection."""
 
 from weakref import WeakKeyDictionary
 
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransaction, async_sessionmaker
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    AsyncSessionTransaction,
+    AsyncTransaction,
+    async_sessionmaker,
+)
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.driver_errors import is_settled, translate
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
 from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY
+from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.application.tracking.transaction import Savepoint, Transaction
-from cleanarch_kit.errors import CommitOutcomeUnknownError, UnitOfWorkStateError
+from cleanarch_kit.errors import CommitOutcomeUnknownError, DefinitionError
 
-__all__ = ["SessionTransaction"]
+__all__ = ["SqlTransaction", "engine_of"]
 
 _readers: WeakKeyDictionary[AsyncEngine, AsyncEngine] = WeakKeyDictionary()
 
 
-class SessionTransaction(Transaction[AsyncSession]):
-    """A session that is made when the unit of work opens and takes a connection with its first statement.
+def engine_of(sessions: async_sessionmaker[AsyncSession]) -> AsyncEngine:
+    """The engine that sessions are bound to.
+
+    Raises:
+        DefinitionError: they are bound to something else.
+    """
+    bind: object = sessions.kw.get("bind")
+    if not isinstance(bind, AsyncEngine):
+        raise DefinitionError("a unit of work needs sessions that are bound to one engine: session_factory(engine)")
+    return bind
+
+
+class SqlTransaction(Transaction[UnitConnection]):
+    """A transaction that begins with the first statement.
 
     Args:
-        sessions: makes the session.
+        sessions: makes the session for those who ask for one; its engine gives the connection.
         read_only: let the database itself refuse changes.
     """
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession], *, read_only: bool) -> None:
-        self._sessions = sessions
-        self._read_only = read_only
-        self._session: AsyncSession | None = None
+        engine = engine_of(sessions)
+        self._connection = UnitConnection(_reader(engine) if read_only else engine, sessions)
 
     @property
-    def connection(self) -> AsyncSession:
-        """The session."""
-        if self._session is None:
-            raise UnitOfWorkStateError("this unit of work is not open: use it inside 'async with'")
-        return self._session
-
-    async def begin(self) -> None:
-        """Make the session. See `Transaction.begin`."""
-        bind: object = self._sessions.kw.get("bind")
-        if self._read_only and isinstance(bind, AsyncEngine):
-            self._session = self._sessions(bind=_reader(bind))
-        else:
-            self._session = self._sessions()
+    def connection(self) -> UnitConnection:
+        """The connection. See `Transaction.connection`."""
+        return self._connection
 
     async def commit(self) -> None:
         """Commit. See `Transaction.commit`."""
         try:
-            await self.connection.commit()
+            return await self._connection.commit()
         except Exception as error:
             problem = translate(error)
+            if problem is None:
+                raise
             if not is_settled(error):
                 problem = CommitOutcomeUnknownError()
                 problem.orig = error
-            if problem is None:
-                raise
-        else:
-            return
         raise problem
 
     async def rollback(self) -> None:
         """Roll back. See `Transaction.rollback`."""
-        await translated(self.connection.rollback())
+        await translated(self._connection.rollback())
 
     async def close(self) -> None:
         """Give the connection back. See `Transaction.close`."""
-        session, self._session = self._session, None
-        if session is not None:
-            await translated(session.close())
+        await translated(self._connection.close())
 
     async def savepoint(self) -> Savepoint:
         """Begin a savepoint. See `Transaction.savepoint`."""
-        return _SessionSavepoint(await translated(_nested(self.connection)))
+        return _SqlSavepoint(await translated(self._connection.begin_nested()))
 
 
-class _SessionSavepoint:
-    def __init__(self, nested: AsyncSessionTransaction) -> None:
+class _SqlSavepoint:
+    def __init__(self, nested: AsyncTransaction | AsyncSessionTransaction) -> None:
         self._nested = nested
 
     async def commit(self) -> None:
@@ -82,10 +86,6 @@ class _SessionSavepoint:
 
     async def rollback(self) -> None:
         await translated(self._nested.rollback())
-
-
-async def _nested(session: AsyncSession) -> AsyncSessionTransaction:
-    return await session.begin_nested()
 
 
 def _reader(engine: AsyncEngine) -> AsyncEngine:

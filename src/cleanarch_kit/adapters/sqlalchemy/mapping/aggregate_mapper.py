@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned, OwnedRows
@@ -53,57 +52,57 @@ class AggregateMapper(RowMapper[EntityT]):
         for collection, rows in zip(self._collections, cells[self._width :], strict=True):
             collection.refill(entity, rows)
 
-    def read(self, session: Session, statement: sa.Select[Any], parameters: Parameters) -> list[Row]:
+    def read(self, connection: sa.Connection, statement: sa.Select[Any], parameters: Parameters) -> list[Row]:
         """The snapshots that a SELECT of `searches` or `statements` gives."""
-        return self.complete(session, super().read(session, statement, parameters))
+        return self.complete(connection, super().read(connection, statement, parameters))
 
-    def complete(self, session: Session, rows: list[Row]) -> list[Row]:
+    def complete(self, connection: sa.Connection, rows: list[Row]) -> list[Row]:
         """The snapshots of roots that were read."""
         if not rows:
             return rows
         identities = [self._identity(row) for row in rows]
-        found = [collection.read(session, identities) for collection in self._collections]
+        found = [collection.read(connection, identities) for collection in self._collections]
         return [
             (*row, *(of_collection.get(identity, {}) for of_collection in found))
             for row, identity in zip(rows, identities, strict=True)
         ]
 
-    def _insert(self, session: Session, added: Sequence[Tracked[EntityT]]) -> None:
+    def _insert(self, connection: sa.Connection, added: Sequence[Tracked[EntityT]]) -> None:
         parameters = [self.statements.insert_parameters(self._root(tracked.current)) for tracked in added]
-        session.connection().execute(self.statements.insert, parameters)
-        self._write_collections(session, [(None, cast("Row", tracked.current)) for tracked in added])
+        connection.execute(self.statements.insert, parameters)
+        self._write_collections(connection, [(None, cast("Row", tracked.current)) for tracked in added])
 
-    def _update(self, session: Session, changed: Sequence[Tracked[EntityT]]) -> None:
-        super()._update(session, changed)
+    def _update(self, connection: sa.Connection, changed: Sequence[Tracked[EntityT]]) -> None:
+        super()._update(connection, changed)
         changes: list[tuple[Row | None, Row]] = []
         for tracked in changed:
             before, now = cast("Row | None", tracked.snapshot), cast("Row", tracked.current)
-            changes.append((self._stored(session, now) if before is None else before, now))
-        self._write_collections(session, changes)
+            changes.append((self._stored(connection, now) if before is None else before, now))
+        self._write_collections(connection, changes)
 
-    def _delete(self, session: Session, removed: Sequence[Tracked[EntityT]]) -> None:
+    def _delete(self, connection: sa.Connection, removed: Sequence[Tracked[EntityT]]) -> None:
         for tracked in removed:
-            self._delete_collections(session, tracked.entity.id)
-        super()._delete(session, removed)
+            self._delete_collections(connection, tracked.entity.id)
+        super()._delete(connection, removed)
 
-    def _delete_by_id(self, session: Session, identity: object) -> bool:
-        self._delete_collections(session, identity)
-        return super()._delete_by_id(session, identity)
+    def _delete_by_id(self, connection: sa.Connection, identity: object) -> bool:
+        self._delete_collections(connection, identity)
+        return super()._delete_by_id(connection, identity)
 
-    def _write_collections(self, session: Session, changes: list[tuple[Row | None, Row]]) -> None:
+    def _write_collections(self, connection: sa.Connection, changes: list[tuple[Row | None, Row]]) -> None:
         for at, collection in enumerate(self._collections, start=self._width):
             inserts: list[Parameters] = []
             for before, now in changes:
-                inserts += collection.write(session, self._identity(now), before[at] if before else {}, now[at])
-            collection.insert(session, inserts)
+                inserts += collection.write(connection, self._identity(now), before[at] if before else {}, now[at])
+            collection.insert(connection, inserts)
 
-    def _delete_collections(self, session: Session, identity: object) -> None:
+    def _delete_collections(self, connection: sa.Connection, identity: object) -> None:
         for collection in self._collections:
-            collection.delete(session, self.mapping.identity(identity))
+            collection.delete(connection, self.mapping.identity(identity))
 
-    def _stored(self, session: Session, now: Row) -> Row:
+    def _stored(self, connection: sa.Connection, now: Row) -> Row:
         """What the store has of the collections of an aggregate that was not loaded here."""
-        return self.complete(session, [self._root(now)])[0]
+        return self.complete(connection, [self._root(now)])[0]
 
     def _root(self, snapshot: object) -> Row:
         return cast("Row", snapshot)[: self._width]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
@@ -102,20 +101,20 @@ class OwnedRows:
             items.append(loaded if known is None else known)
         object.__setattr__(aggregate, self.name, self._collect(items))
 
-    def read(self, session: Session, parents: Sequence[Row]) -> dict[Row, dict[Row, Row]]:
+    def read(self, connection: sa.Connection, parents: Sequence[Row]) -> dict[Row, dict[Row, Row]]:
         """The rows of several aggregates, by the identity of the aggregate and their own key."""
         found: dict[Row, dict[Row, Row]] = {}
         width = len(self._parent_columns)
         for start in range(0, len(parents), _PARENTS_AT_ONCE):
             some = parents[start : start + _PARENTS_AT_ONCE]
             values: list[Any] = [parent[0] for parent in some] if width == 1 else list(some)
-            for row in session.connection().execute(self._select, {"_parents": values}):
+            for row in connection.execute(self._select, {"_parents": values}):
                 cells = tuple(row)
                 found.setdefault(cells[:width], {})[self._key(cells[width:])] = cells[width:]
         return found
 
     def write(
-        self, session: Session, parent: Row, before: Mapping[Row, Row], now: Mapping[Row, Row]
+        self, connection: sa.Connection, parent: Row, before: Mapping[Row, Row], now: Mapping[Row, Row]
     ) -> list[Parameters]:
         """Delete and update what differs between the rows of one aggregate that there were and those that there are.
 
@@ -126,27 +125,29 @@ class OwnedRows:
         reference = statements.parent_parameters(parent)
         inserts: list[Parameters] = []
         for key in before.keys() - now.keys():
-            self._execute(session, statements.delete, reference | statements.key_parameters(key))
+            connection.execute(statements.delete, reference | statements.key_parameters(key))
         for key, row in now.items():
             if key not in before:
                 inserts.append(statements.insert_parameters(row) | reference)
             elif row != before[key]:
                 statement, values = statements.changes(before[key], row)
                 if statement is not None:
-                    self._execute(session, statement, values | reference | statements.key_parameters(key))
+                    connection.execute(statement, values | reference | statements.key_parameters(key))
         return inserts
 
-    def insert(self, session: Session, inserts: list[Parameters]) -> None:
+    def insert(self, connection: sa.Connection, inserts: list[Parameters]) -> None:
         """Insert rows that `write` gave."""
         if inserts:
-            self._execute(session, self._statements.insert, inserts)
+            connection.execute(self._statements.insert, inserts)
 
-    def delete(self, session: Session, parent: Row) -> None:
+    def delete(self, connection: sa.Connection, parent: Row) -> None:
         """Delete all rows of one aggregate."""
-        self._execute(session, self._statements.delete_all, self._statements.parent_parameters(parent))
+        connection.execute(self._statements.delete_all, self._statements.parent_parameters(parent))
 
-    def _execute(self, session: Session, statement: sa.Executable, parameters: Parameters | list[Parameters]) -> None:
-        session.connection().execute(statement, parameters)
+    def _execute(
+        self, connection: sa.Connection, statement: sa.Executable, parameters: Parameters | list[Parameters]
+    ) -> None:
+        connection.execute(statement, parameters)
 
     def _key(self, row: Row) -> Row:
         return tuple(row[position] for position in self._mapping.identity_positions)

@@ -5,10 +5,9 @@ from copy import copy
 from typing import Any, Self, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run
+from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters, Statements
 from cleanarch_kit.adapters.sqlalchemy.searching.searches import Searches
@@ -20,7 +19,7 @@ __all__ = ["RowMapper", "affected_rows"]
 EntityT = TypeVar("EntityT", bound=Identified)
 
 
-class RowMapper(DataMapper[EntityT, AsyncSession]):
+class RowMapper(DataMapper[EntityT, UnitConnection]):
     """Moves entities of one type between objects and rows.
 
     A snapshot is a row: a tuple with the columns in the order of the mapping.
@@ -42,7 +41,7 @@ class RowMapper(DataMapper[EntityT, AsyncSession]):
         self.entity_type = mapping.entity_type
         self.versioned = mapping.version_position is not None
         self.statements = Statements(mapping)
-        self.load_row = mapping.load
+        self.load_row: Callable[[Any], EntityT] = mapping.load
         self.dump_row = mapping.dump
         self._searches: dict[str, Searches] = {}
 
@@ -68,14 +67,14 @@ class RowMapper(DataMapper[EntityT, AsyncSession]):
 
     def load(self, snapshot: object) -> EntityT:
         """The entity of a row. See `DataMapper.load`."""
-        return self.load_row(cast("Row", snapshot))
+        return self.load_row(snapshot)
 
     def restore(self, entity: EntityT, snapshot: object) -> None:
         """Give an object the state of a row. See `DataMapper.restore`."""
-        self.mapping.restore(entity, self.load_row(cast("Row", snapshot)))
+        self.mapping.restore(entity, self.load_row(snapshot))
 
     async def fetch(
-        self, connection: AsyncSession, identity: object, *, for_update: bool, skip_locked: bool
+        self, connection: UnitConnection, identity: object, *, for_update: bool, skip_locked: bool
     ) -> object | None:
         """Read one row. See `DataMapper.fetch`."""
         statement = self.statements.by_id(for_update, skip_locked)
@@ -83,56 +82,56 @@ class RowMapper(DataMapper[EntityT, AsyncSession]):
         found = await run(connection, self.metadata, self.read, statement, parameters)
         return found[0] if found else None
 
-    async def insert(self, connection: AsyncSession, added: Sequence[Tracked[EntityT]]) -> None:
+    async def insert(self, connection: UnitConnection, added: Sequence[Tracked[EntityT]]) -> None:
         """Insert rows. See `DataMapper.insert`."""
         await run(connection, self.metadata, self._insert, added)
 
-    async def update(self, connection: AsyncSession, changed: Sequence[Tracked[EntityT]]) -> None:
+    async def update(self, connection: UnitConnection, changed: Sequence[Tracked[EntityT]]) -> None:
         """Update the columns that changed. See `DataMapper.update`."""
         await run(connection, self.metadata, self._update, changed)
 
-    async def delete(self, connection: AsyncSession, removed: Sequence[Tracked[EntityT]]) -> None:
+    async def delete(self, connection: UnitConnection, removed: Sequence[Tracked[EntityT]]) -> None:
         """Delete rows. See `DataMapper.delete`."""
         await run(connection, self.metadata, self._delete, removed)
 
-    async def delete_by_id(self, connection: AsyncSession, identity: object) -> bool:
+    async def delete_by_id(self, connection: UnitConnection, identity: object) -> bool:
         """Delete one row. See `DataMapper.delete_by_id`."""
         return await run(connection, self.metadata, self._delete_by_id, identity)
 
-    def read(self, session: Session, statement: sa.Select[Any], parameters: Parameters) -> list[Row]:
+    def read(self, connection: sa.Connection, statement: sa.Select[Any], parameters: Parameters) -> list[Row]:
         """The snapshots that a SELECT of `searches` or `statements` gives."""
-        return list(map(tuple, session.connection().execute(statement, parameters).all()))
+        return list(map(tuple, connection.execute(statement, parameters).all()))
 
-    def complete(self, session: Session, rows: list[Row]) -> list[Row]:  # noqa: ARG002 - for mappers of several tables
+    def complete(self, connection: sa.Connection, rows: list[Row]) -> list[Row]:  # noqa: ARG002 - for mappers of several tables
         """The snapshots of rows that were read."""
         return rows
 
-    def _insert(self, session: Session, added: Sequence[Tracked[EntityT]]) -> None:
+    def _insert(self, connection: sa.Connection, added: Sequence[Tracked[EntityT]]) -> None:
         parameters = [self.statements.insert_parameters(cast("Row", tracked.current)) for tracked in added]
-        session.connection().execute(self.statements.insert, parameters)
+        connection.execute(self.statements.insert, parameters)
 
-    def _update(self, session: Session, changed: Sequence[Tracked[EntityT]]) -> None:
+    def _update(self, connection: sa.Connection, changed: Sequence[Tracked[EntityT]]) -> None:
         statements = self.statements
         for tracked in changed:
             before, now = cast("Row | None", tracked.snapshot), cast("Row", tracked.current)
             statement, parameters = statements.changes(before, now)
             if statement is not None:
                 parameters |= statements.row_parameters(tracked.entity.id, tracked.version)
-                if not affected_rows(session, statement, parameters):
+                if not affected_rows(connection, statement, parameters):
                     raise self.stale(tracked)
 
-    def _delete(self, session: Session, removed: Sequence[Tracked[EntityT]]) -> None:
+    def _delete(self, connection: sa.Connection, removed: Sequence[Tracked[EntityT]]) -> None:
         statements = self.statements
         for tracked in removed:
             parameters = statements.row_parameters(tracked.entity.id, tracked.version)
-            if not affected_rows(session, statements.delete, parameters) and self.versioned:
+            if not affected_rows(connection, statements.delete, parameters) and self.versioned:
                 raise self.stale(tracked)
 
-    def _delete_by_id(self, session: Session, identity: object) -> bool:
+    def _delete_by_id(self, connection: sa.Connection, identity: object) -> bool:
         statements = self.statements
-        return affected_rows(session, statements.delete_by_id, statements.identity_parameters(identity)) > 0
+        return affected_rows(connection, statements.delete_by_id, statements.identity_parameters(identity)) > 0
 
 
-def affected_rows(session: Session, statement: sa.Update | sa.Delete, parameters: Mapping[str, Any]) -> int:
+def affected_rows(connection: sa.Connection, statement: sa.Update | sa.Delete, parameters: Mapping[str, Any]) -> int:
     """Execute a statement and tell how many rows it found."""
-    return session.connection().execute(statement, parameters).rowcount
+    return connection.execute(statement, parameters).rowcount

@@ -4,10 +4,9 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run
+from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters
@@ -36,7 +35,7 @@ class Reader:
     """
 
     def __init__(
-        self, guard: UsageGuard, transaction: Transaction[AsyncSession], mapper: RowMapper[Any], dialect: str
+        self, guard: UsageGuard, transaction: Transaction[UnitConnection], mapper: RowMapper[Any], dialect: str
     ) -> None:
         self._guard = guard
         self._transaction = transaction
@@ -133,6 +132,6 @@ class Reader:
         )
 
 
-def _scalar(session: Session, statement: sa.Select[Any], parameters: Parameters) -> int | None:
-    value: int | None = session.connection().execute(statement, parameters).scalar()
+def _scalar(connection: sa.Connection, statement: sa.Select[Any], parameters: Parameters) -> int | None:
+    value: int | None = connection.execute(statement, parameters).scalar()
     return value

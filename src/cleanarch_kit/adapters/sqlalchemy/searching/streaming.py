@@ -3,9 +3,10 @@
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncResult, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncResult
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run, translated
+from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters
@@ -19,13 +20,13 @@ class RowStream:
     """Snapshots that come in portions, from a cursor of the server.
 
     Args:
-        session: the session that reads.
+        connection: the connection.
         mapper: completes the rows.
         result: the open result.
     """
 
-    def __init__(self, session: AsyncSession, mapper: RowMapper[Any], result: AsyncResult[Any]) -> None:
-        self._session = session
+    def __init__(self, connection: UnitConnection, mapper: RowMapper[Any], result: AsyncResult[Any]) -> None:
+        self._connection = connection
         self._mapper = mapper
         self._result = result
 
@@ -37,7 +38,7 @@ class RowStream:
         """
         metadata = self._mapper.metadata
         rows: list[Row] = list(map(tuple, await translated(self._result.fetchmany(_ROWS_AT_ONCE), metadata)))
-        return await run(self._session, metadata, self._mapper.complete, rows) if rows else rows
+        return await run(self._connection, metadata, self._mapper.complete, rows) if rows else rows
 
     async def close(self) -> None:
         """End the stream. What was not read is not sent any more."""
@@ -45,7 +46,7 @@ class RowStream:
 
 
 async def open_stream(
-    session: AsyncSession, mapper: RowMapper[Any], statement: sa.Select[Any], parameters: Parameters
+    connection: UnitConnection, mapper: RowMapper[Any], statement: sa.Select[Any], parameters: Parameters
 ) -> RowStream:
     """Begin to read the rows of a SELECT.
 
@@ -54,8 +55,7 @@ async def open_stream(
     """
 
     async def start() -> AsyncResult[Any]:
-        connection = await session.connection()
-        result: AsyncResult[Any] = await connection.stream(statement, parameters)
+        result: AsyncResult[Any] = await (await connection.connection()).stream(statement, parameters)
         return result
 
-    return RowStream(session, mapper, await translated(start(), mapper.metadata))
+    return RowStream(connection, mapper, await translated(start(), mapper.metadata))
