@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, ClassVar
 
 import httpx
@@ -10,7 +10,9 @@ from fastapi import BackgroundTasks, Depends, FastAPI, Request
 from starlette.types import Message, Scope
 
 from cleanarch_kit.adapters.fastapi import CursorDep, PageDep, cursor_query, install, page_query, unit_of_work
-from cleanarch_kit.application.pagination.pages import CursorRequest, PageRequest
+from cleanarch_kit.adapters.memory import InMemoryRepository, InMemoryStore, InMemoryUnitOfWork, UniqueKeys
+from cleanarch_kit.application import CursorRequest, PageRequest
+from cleanarch_kit.domain import AggregateRoot, EntityId
 from cleanarch_kit.errors import ConcurrencyError
 
 Connect = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -237,6 +239,37 @@ async def test_an_error_rolls_back_before_it_is_answered(path: str) -> None:
     with pytest.raises(Exception, match=r"boom|validation error"):
         await send_request(app_with_unit(diary), diary, path)
     assert diary == ["begin", "rollback", "send 500"]
+
+
+class NoteId(EntityId):
+    pass
+
+
+@dataclass(kw_only=True)
+class Note(AggregateRoot[NoteId]):
+    text: str
+
+
+class Notes(InMemoryRepository[Note, NoteId]):
+    unique: UniqueKeys[Note] = {"uq_notes_text": lambda note: note.text}
+
+
+async def test_what_a_store_refuses_at_the_commit_is_answered_as_a_refusal(connect: Connect) -> None:
+    app, store = FastAPI(), InMemoryStore()
+    install(app)
+    unit_dep = unit_of_work(lambda _: InMemoryUnitOfWork(store))
+
+    @app.post("/notes", status_code=201)
+    async def post(unit: Annotated[InMemoryUnitOfWork, unit_dep], text: str) -> str:
+        await Notes(unit).add(Note(id=NoteId.new(), text=text))
+        return text
+
+    async with connect(app) as client:
+        assert (await client.post("/notes?text=one")).status_code == 201
+        response = await client.post("/notes?text=one")
+    assert (response.status_code, response.json()["title"]) == (409, "Exists already")
+    async with InMemoryUnitOfWork(store, read_only=True) as unit:
+        assert [note.text for note in await Notes(unit).list()] == ["one"]
 
 
 async def test_all_dependencies_of_a_request_share_the_unit(connect: Connect) -> None:
