@@ -30,9 +30,12 @@ IMPORTS = {
     "fastapi": ["cleanarch_kit.adapters.fastapi"],
     "bcrypt": ["cleanarch_kit.adapters.bcrypt"],
     "phonenumbers": ["cleanarch_kit.adapters.phonenumbers"],
+    "redis": ["cleanarch_kit.adapters.redis"],
+    "opentelemetry": ["cleanarch_kit.adapters.opentelemetry"],
+    "hypothesis": ["cleanarch_kit.adapters.hypothesis"],
     "testing": ["cleanarch_kit.testing"],
 }
-ADAPTERS = {"sqlalchemy", "fastapi", "bcrypt", "phonenumbers"}
+ADAPTERS = {extra for extra, modules in IMPORTS.items() if modules[0].startswith("cleanarch_kit.adapters.")}
 
 pytestmark = pytest.mark.gate
 
@@ -92,7 +95,7 @@ def test_it_holds_the_package_its_marker_of_types_and_its_licence_and_nothing_el
         for path in (ROOT / "src").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    metadata = {f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")}
+    metadata = {f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")}
     assert set(zipfile.ZipFile(wheel).namelist()) == package | metadata
     assert "cleanarch_kit/py.typed" in package
 
