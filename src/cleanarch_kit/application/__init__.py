@@ -7,7 +7,7 @@ from cleanarch_kit.application.backoff import Backoff, full_jitter
 from cleanarch_kit.application.blocking import in_thread
 from cleanarch_kit.application.bus import MessageBus
 from cleanarch_kit.application.cache import Cache
-from cleanarch_kit.application.cached import CachedFunction, CachedMethod, cached
+from cleanarch_kit.application.cached_function import CachedFunction, CachedMethod, cached
 from cleanarch_kit.application.caching.store import CacheStatistics
 from cleanarch_kit.application.context import MessageContext, current_context, message_context
 from cleanarch_kit.application.dispatch.dependencies import Dependency
