@@ -1,15 +1,18 @@
 """The pieces that an HTTP request reaches only by detours; the rest is tested in test_handlers.py."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
+from pydantic_core import ErrorDetails
 
 from cleanarch_kit.adapters.fastapi.validation import field_errors
 
 
-def error(**details: object) -> Mapping[str, Any]:
-    return {"type": "value_error", "loc": ("body", "field"), "msg": "Value error, must be odd", "input": "?", **details}
+def error(
+    kind: str = "value_error",
+    loc: tuple[str | int, ...] = ("body", "field"),
+    msg: str = "Value error, must be odd",
+    given: object = "?",
+) -> ErrorDetails:
+    return {"type": kind, "loc": loc, "msg": msg, "input": given}
 
 
 @pytest.mark.parametrize(
@@ -31,7 +34,7 @@ def error(**details: object) -> Mapping[str, Any]:
     ids=[f"input {number}" for number in range(12)],
 )
 def test_a_validators_own_text_is_shown_unless_it_holds_the_input(given: object, message: str, shown: str) -> None:
-    (found,) = field_errors([error(input=given, msg=message)])
+    (found,) = field_errors([error(msg=message, given=given)])
     assert found.message == shown
 
 
@@ -56,7 +59,7 @@ def test_a_validators_own_text_is_shown_unless_it_holds_the_input(given: object,
     ],
 )
 def test_the_frameworks_texts_are_cut_before_they_quote(kind: str, message: str, shown: str) -> None:
-    (found,) = field_errors([error(type=kind, msg=message, input={"kind": "s3cr3t"})])
+    (found,) = field_errors([error(kind, msg=message, given={"kind": "s3cr3t"})])
     assert found.message == shown
 
 

@@ -125,7 +125,7 @@ class ProblemResponse(Response):
         )
 
 
-def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:  # Any: FastAPI's own type for responses
     """Describe problem details in OpenAPI, for the ``responses=`` of a route, a router or an application.
 
     Args:

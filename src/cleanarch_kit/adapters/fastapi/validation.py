@@ -1,8 +1,9 @@
 """What a client reads about a request that does not fit: fields and rules, never what it sent."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
+from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
 from cleanarch_kit.adapters.fastapi.problems import FieldError
@@ -18,7 +19,7 @@ _SHORTEST_ECHO = 3
 _LARGEST_NUMBER = 10**18
 
 
-def field_errors(errors: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+def field_errors(errors: Sequence[ErrorDetails]) -> list[FieldError]:
     """Turn the errors of a ``RequestValidationError`` into fields and messages without the input."""
     return [FieldError(field=_name(error), message=_message(error)) for error in errors]
 
@@ -41,7 +42,7 @@ def field_errors_of_input(error: InputError) -> list[FieldError]:
             return [FieldError(field=field, message=str(error))] if isinstance(field, str) else []
 
 
-def _name(error: Mapping[str, Any]) -> str:
+def _name(error: ErrorDetails) -> str:
     source, *path = map(str, error["loc"] or ("body",))
     if error["type"] == "json_invalid" or not path:  # where invalid JSON breaks is a position, not a field
         return source
@@ -49,8 +50,8 @@ def _name(error: Mapping[str, Any]) -> str:
     return "".join(character if character.isprintable() else "?" for character in name)
 
 
-def _message(error: Mapping[str, Any]) -> str:
-    kind, message = error["type"], str(error["msg"])
+def _message(error: ErrorDetails) -> str:
+    kind, message = error["type"], error["msg"]
     if kind in _FIXED_TEXTS:
         if kind.endswith(_TALKATIVE):  # "Input should be a valid UUID, invalid character: found `x` at 1"
             return message.partition(",")[0].partition(":")[0]
