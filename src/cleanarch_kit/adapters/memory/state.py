@@ -10,7 +10,6 @@ from types import NoneType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from cleanarch_kit.domain.entity import Entity
 from cleanarch_kit.domain.value_object import ScalarValue
 
 __all__ = ["State", "capture", "rebuild", "restore"]
@@ -33,8 +32,6 @@ class State(NamedTuple):
 class _Form:
     """How objects of a type are taken apart and put together; as it stands, for types that copy themselves."""
 
-    frozen = False
-
     def __init__(self, kind: type[Any]) -> None:
         self.kind = kind
 
@@ -49,9 +46,7 @@ def capture(value: Any) -> Any:
     """The state of a value, deep; a value that cannot change stands for itself."""
     kind: type[Any] = value.__class__
     form = _form(kind)
-    if form is None or (form.frozen and _is_hashable(value)):
-        return value
-    return State(kind, form.take(value))
+    return value if form is None else State(kind, form.take(value))
 
 
 def rebuild(state: Any) -> Any:
@@ -121,9 +116,7 @@ class _Fields(_Attributes):
 
     def __init__(self, kind: type[Any]) -> None:
         super().__init__(kind)
-        parameters: Any = getattr(kind, "__dataclass_params__", None)
         its_fields: tuple[Field[Any], ...] = fields(kind)
-        self.frozen = parameters.frozen and parameters.eq and Entity not in kind.__mro__
         self._names = [field.name for field in its_fields if field.init or not field.name.startswith("_")]
         self._defaults: list[tuple[str, Any, Any]] = [
             (field.name, field.default_factory, field.default)
@@ -173,14 +166,6 @@ def _form_class(kind: type[Any]) -> type[_Form]:
     if hasattr(kind, "_fields"):
         return _NamedItems
     return next((form for base, form in _BUILT_IN.items() if issubclass(kind, base)), _Attributes)
-
-
-def _is_hashable(value: object) -> bool:
-    try:
-        hash(value)
-    except TypeError:  # it holds something that can change
-        return False
-    return True
 
 
 def _slots(owner: type[Any]) -> Iterator[str]:
