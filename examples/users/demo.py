@@ -29,6 +29,7 @@ import httpx
 SOURCES = Path(__file__).resolve().parent / "src"
 USERS = "/api/v1/users"
 PASSWORD = "correct-horse-battery"  # noqa: S105 - looked for afterwards, everywhere it must not be
+START_SECONDS = 60.0
 PATIENCE_SECONDS = 20.0
 
 
@@ -250,7 +251,8 @@ def service(place: Place) -> Generator[httpx.Client]:
 def run(place: Place) -> None:
     """Everything, one after another."""
     with service(place) as http:
-        paths = http.get("/openapi.json").json()["paths"]  # waits in the listener's queue until the service is up
+        document = http.get("/openapi.json", timeout=START_SECONDS)  # waits in the listener's queue until it is up
+        paths = document.json()["paths"]
         print(f"  {len(paths)} paths at {http.base_url}, users in {place.database}")
         client = Client(http)
         fail_to_commit(client, place)
