@@ -140,7 +140,7 @@ def secrets() -> st.SearchStrategy[Secret]:
 
 
 def register() -> None:
-    """Make the strategies known to ``st.from_type``; hypothesis calls it when it is imported."""
+    """Make the strategies known to ``st.from_type``. Done when this module is imported; again changes nothing."""
     for kind, strategy in _STRATEGIES.items():
         st.register_type_strategy(kind, strategy())
     # the door through which hypothesis asks numpy for strategies, and the only one by which to answer for classes that
@@ -209,3 +209,7 @@ _STRATEGIES: Mapping[type, Callable[[], st.SearchStrategy[Any]]] = {
     Secret: secrets,
     Slug: slugs,
 }
+
+# Here and not as the entry point's function: where this module is imported first, importing hypothesis comes back to it
+# while it is half built, and finds no function yet.
+register()
