@@ -30,7 +30,7 @@ new_user = st.fixed_dictionaries(
 number = st.integers() | st.sampled_from([0, -1, 10**30, 2**31, 2**63]) | text
 # Without health checks and deadlines: the machine may be busy, and the fixture is one for all examples.
 relaxed = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
