@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from cleanarch_kit.application import MessageContext, current_context, message_context
-from cleanarch_kit.application.context import set_current_context
+from cleanarch_kit.application.context import current_message_context
 
 
 def test_outside_of_any_message_there_is_no_context() -> None:
@@ -54,4 +54,4 @@ async def test_the_block_may_end_in_another_context_than_it_began() -> None:
     await asyncio.create_task(leave())
 
     assert current_context() is not None
-    set_current_context(None)
+    current_message_context.set(None)

@@ -19,7 +19,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from cleanarch_kit import __version__
-from cleanarch_kit.application.context import MessageContext, current_context, set_current_context
+from cleanarch_kit.application.context import MessageContext, current_message_context
 from cleanarch_kit.application.messages import Message, StreamQuery
 from cleanarch_kit.application.middleware.protocol import Next, NextStream
 from cleanarch_kit.application.middleware.refusals import is_refusal
@@ -65,7 +65,7 @@ class Tracing:
 
     @contextmanager
     def _span(self, name: str) -> Generator[None]:
-        context = current_context()
+        context = current_message_context.get()
         with self._tracer.start_as_current_span(
             f"process {name}",
             context=_parent(context),
@@ -76,7 +76,9 @@ class Tracing:
             if context is not None:
                 carrier: dict[str, str] = {}
                 _propagator.inject(carrier)
-                set_current_context(replace(context, traceparent=carrier.get("traceparent", context.traceparent)))
+                current_message_context.set(
+                    replace(context, traceparent=carrier.get("traceparent", context.traceparent))
+                )
             try:
                 yield
             except GeneratorExit:
@@ -87,7 +89,7 @@ class Tracing:
                     span.set_status(trace.StatusCode.ERROR)
                 raise
             finally:
-                set_current_context(context)
+                current_message_context.set(context)
 
 
 class Metrics:

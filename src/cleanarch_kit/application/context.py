@@ -12,7 +12,7 @@ from uuid import UUID
 
 from cleanarch_kit.domain.identity import uuid7
 
-__all__ = ["MessageContext", "current_context", "message_context", "set_current_context"]
+__all__ = ["MessageContext", "current_context", "current_message_context", "message_context"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,13 @@ class MessageContext:
         return MessageContext(message_id or uuid7(), self.correlation_id, self.message_id, self.traceparent)
 
 
-_current: ContextVar[MessageContext | None] = ContextVar("cleanarch_kit.message_context", default=None)
+current_message_context: ContextVar[MessageContext | None] = ContextVar("current_message_context", default=None)
+"""The context of the message that is being handled. Whoever sets it puts back what was there before, by value."""
 
 
 def current_context() -> MessageContext | None:
     """Return the context of the message that is being handled here, or None outside of any."""
-    return _current.get()
-
-
-def set_current_context(context: MessageContext | None) -> None:
-    """Make `context` the current one in this task; whoever does so puts back what was there before."""
-    _current.set(context)
+    return current_message_context.get()
 
 
 @contextmanager
@@ -63,9 +59,9 @@ def message_context(context: MessageContext) -> Generator[MessageContext]:
     At the edge of a program, such as a request or a consumed message, it states the ids that came from outside.
     The previous context is put back by value, so that the block may end in another task's context than it began in.
     """
-    previous = _current.get()
-    _current.set(context)
+    previous = current_message_context.get()
+    current_message_context.set(context)
     try:
         yield context
     finally:
-        _current.set(previous)
+        current_message_context.set(previous)

@@ -1,11 +1,11 @@
 """`InMemoryEventPublisher`: tells handlers in this process, in the order in which they were registered."""
 
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Concatenate, TypeVar
+from typing import Any, Concatenate, TypeAlias, TypeVar
 
-from cleanarch_kit.application.context import current_context, set_current_context
+from cleanarch_kit.application.context import current_message_context
 from cleanarch_kit.application.dispatch.discovery import Handler, discover, handler_of
-from cleanarch_kit.application.dispatch.event_delivery import Concurrent, DeliveryPolicy, Subscriber
+from cleanarch_kit.application.dispatch.event_delivery import Concurrent, DeliveryPolicy
 from cleanarch_kit.application.dispatch.invocation import Run, compile_invocation, noted
 from cleanarch_kit.application.handlers import EventMark
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
@@ -16,6 +16,9 @@ from cleanarch_kit.errors import DefinitionError
 __all__ = ["InMemoryEventPublisher"]
 
 EventT = TypeVar("EventT", bound=DomainEvent)
+
+_Chosen: TypeAlias = tuple[tuple[Run, ...], tuple[str, ...]]
+"""The handlers of one class of events, and what names each of them."""
 
 
 class InMemoryEventPublisher:
@@ -46,7 +49,7 @@ class InMemoryEventPublisher:
         self._scope = scope
         self._policy = policy
         self._handlers = [_Registration(handler, scope) for handler in discover(handlers, EventMark)]
-        self._by_class: dict[type[DomainEvent], tuple[Subscriber, ...]] = {}
+        self._by_class: dict[type[DomainEvent], _Chosen] = {}
 
     async def publish(self, *events: DomainEvent) -> None:
         """Deliver events. See `EventPublisher`.
@@ -55,28 +58,26 @@ class InMemoryEventPublisher:
             ExceptionGroup: handlers failed; each exception has a note naming handler, file and line.
         """
         errors: list[Exception] = []
-        context = current_context()
+        context = current_message_context.get()
         try:
             for event in events:
-                subscribers = self._by_class.get(type(event))
-                if subscribers is None:
-                    subscribers = self._subscribers_of(type(event))
+                runs, notes = self._by_class.get(type(event)) or self._chosen_for(type(event))
                 if context is not None:
-                    set_current_context(context.caused(event.event_id))
+                    current_message_context.set(context.caused(event.event_id))
                 if self._policy is not None:
-                    errors += await self._policy.deliver(event, subscribers)
+                    errors += await self._policy.deliver(event, tuple(zip(runs, notes, strict=True)))
                     continue
-                for run, note in subscribers:
+                for run in runs:
                     try:
                         await run(event)
                     except RecursionError:
                         raise
                     except Exception as error:
-                        noted(error, note)
+                        noted(error, notes[runs.index(run)])
                         errors.append(error)
         finally:
             if context is not None:
-                set_current_context(context)
+                current_message_context.set(context)
         if errors:
             raise ExceptionGroup("event handlers failed", errors)
 
@@ -124,12 +125,9 @@ class InMemoryEventPublisher:
 
         return unsubscribe
 
-    def _subscribers_of(self, event_class: type[DomainEvent]) -> tuple[Subscriber, ...]:
-        found = tuple(
-            (registration.run, registration.handler.note)
-            for registration in self._handlers
-            if registration.handler.subject in event_class.__mro__
-        )
+    def _chosen_for(self, event_class: type[DomainEvent]) -> _Chosen:
+        chosen = [each for each in self._handlers if each.handler.subject in event_class.__mro__]
+        found = tuple(each.run for each in chosen), tuple(each.handler.note for each in chosen)
         self._by_class[event_class] = found
         return found
 

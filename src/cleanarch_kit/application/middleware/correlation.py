@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TypeVar
 
-from cleanarch_kit.application.context import MessageContext, current_context, set_current_context
+from cleanarch_kit.application.context import MessageContext, current_message_context
 from cleanarch_kit.application.messages import Message, StreamQuery
 from cleanarch_kit.application.middleware.protocol import Next, NextStream, Placement
 
@@ -25,20 +25,20 @@ class Correlation:
 
     async def __call__(self, message: Message[ResultT], call_next: Next[ResultT], /) -> ResultT:
         """Handle the message in a context of its own. See `Middleware`."""
-        previous = current_context()
-        set_current_context(previous.caused() if previous else MessageContext.new())
+        previous = current_message_context.get()
+        current_message_context.set(previous.caused() if previous else MessageContext.new())
         try:
             return await call_next(message)
         finally:
-            set_current_context(previous)
+            current_message_context.set(previous)
 
     def __repr__(self) -> str:
         return "Correlation()"
 
     async def stream(self, query: StreamQuery[ResultT], call_next: NextStream[ResultT], /) -> AsyncGenerator[ResultT]:
         """Handle a stream query in a context of its own, which the consumer does not see. See `StreamMiddleware`."""
-        previous = current_context()
-        set_current_context(previous.caused() if previous else MessageContext.new())
+        previous = current_message_context.get()
+        current_message_context.set(previous.caused() if previous else MessageContext.new())
         async with aclosing(call_next(query)) as items:
             async for item in items:
                 yield item
