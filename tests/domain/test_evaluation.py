@@ -3,6 +3,7 @@
 import random
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -75,8 +76,8 @@ def _text_match(rng: random.Random) -> TextMatch:
 class Judge:
     """SQLite, asked for what a condition gives: 1, 0 or NULL."""
 
-    def __init__(self) -> None:
-        self.connection = sqlite3.connect(":memory:")
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
 
     def of(self, node: Node, row: Row) -> bool | None:
         values: list[object] = []
@@ -116,13 +117,14 @@ class Judge:
 
 def test_a_random_tree_gives_what_sqlite_gives() -> None:
     rng = random.Random(20240501)  # noqa: S311 - a seed, not a secret
-    judge = Judge()
     seen = {True: 0, False: 0, None: 0}
-    for _ in range(6_000):
-        node, row = random_node(rng, 3), random_row(rng)
-        result = evaluate(node, row)
-        assert result is judge.of(node, row), (node, row)
-        seen[result] += 1
+    with closing(sqlite3.connect(":memory:")) as connection:
+        judge = Judge(connection)
+        for _ in range(6_000):
+            node, row = random_node(rng, 3), random_row(rng)
+            result = evaluate(node, row)
+            assert result is judge.of(node, row), (node, row)
+            seen[result] += 1
     assert min(seen.values()) > 500
 
 
