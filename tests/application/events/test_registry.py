@@ -111,18 +111,22 @@ def test_an_event_is_either_refused_or_comes_back(note: str, weight: Decimal, ra
         assert REGISTRY.decode(encode(event)) == event
 
 
-def test_correlation_and_causation_come_from_the_message_in_hand() -> None:
-    assert (encode(placed()).correlation_id, encode(placed()).causation_id) == (None, None)
-    context = MessageContext.new("request-1")
+def test_correlation_causation_and_trace_come_from_the_message_in_hand() -> None:
+    bare = encode(placed())
+    assert (bare.correlation_id, bare.causation_id, bare.traceparent) == (None, None, None)
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    context = MessageContext(uuid4(), "request-1", traceparent=trace)
     with message_context(context):
         envelope = encode(placed())
     assert (envelope.correlation_id, envelope.causation_id) == ("request-1", str(context.message_id))
+    assert envelope.traceparent == trace
 
 
-@pytest.mark.parametrize("correlation_id", ["a\nb", "x" * 256])
-def test_a_correlation_id_that_cannot_travel_is_left_out(correlation_id: str) -> None:
-    with message_context(MessageContext.new(correlation_id)):
-        assert encode(placed()).correlation_id is None
+@pytest.mark.parametrize("text", ["a\nb", "x" * 256, ""])
+def test_what_cannot_travel_is_left_out(text: str) -> None:
+    with message_context(MessageContext(uuid4(), text, traceparent=text)):
+        envelope = encode(placed())
+    assert (envelope.correlation_id, envelope.traceparent) == (None, None)
 
 
 @pytest.mark.parametrize(

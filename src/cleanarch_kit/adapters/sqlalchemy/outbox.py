@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
+from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.connecting.single_writer import single_writer
-from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.connecting.transaction import engine_of
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import ConnectionSource
 from cleanarch_kit.adapters.sqlalchemy.messaging.claims import Leases, Locks, PartitionHolding

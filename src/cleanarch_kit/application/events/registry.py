@@ -70,7 +70,7 @@ class EventRegistry:
             self._readers[start] = _Reader(self._readers[end].codec, steps)
 
     def encode(self, event: DomainEvent, *, subject: str) -> Envelope:
-        """Turn an event into data. Correlation and causation are taken from the message that is being handled.
+        """Turn an event into data. Correlation, causation and trace are taken from the message in hand.
 
         Args:
             event: an event of a registered class.
@@ -91,7 +91,6 @@ class EventRegistry:
                 f"must be about an aggregate with a key of 1 to {MAX_ATTRIBUTE} printable characters",
             )
         context = current_context()
-        correlation_id = context.correlation_id if context else None
         return Envelope(
             id=event.event_id,
             type=event.event_type,
@@ -99,8 +98,9 @@ class EventRegistry:
             subject=subject,
             time=event.occurred_at,
             data=_encoded(event, codec),
-            correlation_id=correlation_id if correlation_id and _is_attribute(correlation_id) else None,
+            correlation_id=_attribute(context.correlation_id) if context else None,
             causation_id=str(context.message_id) if context else None,
+            traceparent=_attribute(context.traceparent) if context else None,
         )
 
     def decode(self, envelope: Envelope) -> DomainEvent:
@@ -185,6 +185,11 @@ def _data_schema(schema: dict[str, object]) -> dict[str, object]:
 
 def _is_attribute(text: str) -> bool:
     return 0 < len(text) <= MAX_ATTRIBUTE and text.isprintable()
+
+
+def _attribute(text: str | None) -> str | None:
+    """What can travel as an attribute; a text from outside that cannot is left out."""
+    return text if text is not None and _is_attribute(text) else None
 
 
 def _path(event: type[DomainEvent]) -> str:

@@ -6,13 +6,14 @@ import socket
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from typing import Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
-from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY
+from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.messaging.moments import now_plus
 from cleanarch_kit.adapters.sqlalchemy.messaging.rows import (
     LONGEST_WAIT,
@@ -30,8 +31,6 @@ __all__ = ["Leases", "Locks", "PartitionHolding"]
 _log = logging.getLogger(__name__)
 _PATIENCE = 5.0
 _READ_COMMITTED = "READ COMMITTED"
-
-Sessions = async_sessionmaker[AsyncSession]
 
 
 class PartitionHolding(Protocol):
@@ -70,35 +69,37 @@ class Locks:
     would see less: what the relay that held the lock before has just deleted would be sent again.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, engine: AsyncEngine) -> None:
         """Hold partitions through connections of their own.
 
         Args:
-            sessions: makes the sessions.
+            engine: where they come from.
         """
-        self._sessions = sessions
-        self._options: dict[str, str] | None = None
+        self._engine = engine
+        self._committed: AsyncEngine | None = None
 
     @asynccontextmanager
     async def claim(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim | None]:
         """See `Outbox.claim`."""
-        if self._options is None:
-            self._options = await translated(self._needed_options())
-        async with self._sessions() as session:
-            claim = await translated(self._lock(session, after, limit, hold))
+        if self._committed is None:
+            self._committed = await translated(self._reading_committed())
+        async with self._committed.connect() as connection:
+            claim = await translated(self._lock(connection, after, limit, hold))
             yield claim
             if claim is not None and claim.settled:
-                await translated(session.commit())
+                await translated(connection.commit())
 
-    async def _needed_options(self) -> dict[str, str]:
-        """What makes a transaction READ COMMITTED: nothing, where it is so already, as it costs round trips."""
-        async with self._sessions() as session:
-            connection = await session.connection()
+    async def _reading_committed(self) -> AsyncEngine:
+        """The engine with transactions that are READ COMMITTED; itself where they are, as a change costs time."""
+        async with self._engine.connect() as connection:
             level = await connection.run_sync(sa.Connection.get_isolation_level)
-        return {} if level == _READ_COMMITTED else {"isolation_level": _READ_COMMITTED}
+        return (
+            self._engine
+            if level == _READ_COMMITTED
+            else self._engine.execution_options(isolation_level=_READ_COMMITTED)
+        )
 
-    async def _lock(self, session: AsyncSession, after: int, limit: int, hold: float) -> _LockedClaim | None:
-        connection = await session.connection(execution_options=self._options)
+    async def _lock(self, connection: AsyncConnection, after: int, limit: int, hold: float) -> _LockedClaim | None:
         statement, parameters = _next_unlocked, dict[str, object](after=after)
         if connection.dialect.name == "postgresql":
             statement, parameters = _next_unlocked_for_a_while, {"after": after, "hold": str(int(hold * 1000))}
@@ -119,7 +120,7 @@ _is_free = (
 _next_free = first_due_partition.where(_is_free)
 _lease = (
     sa.update(outbox_partition)
-    .where(outbox_partition.c.id == _partition, _is_free)
+    .where(outbox_partition.c.id == _partition)
     .values(
         owner=sa.bindparam("holder", type_=sa.String),
         leased_until=now_plus(sa.bindparam("seconds", type_=sa.Double)),
@@ -129,18 +130,43 @@ _lease = (
 _token = sa.select(outbox_partition.c.token).where(outbox_partition.c.id == _partition)
 _release = (
     sa.update(outbox_partition)
-    .where(outbox_partition.c.id == _partition, outbox_partition.c.token == sa.bindparam("mine", type_=sa.BigInteger))
+    .where(
+        outbox_partition.c.id == _partition,
+        outbox_partition.c.owner == sa.bindparam("holder", type_=sa.String),
+        outbox_partition.c.token == sa.bindparam("mine", type_=sa.BigInteger),
+    )
     .values(owner=None, leased_until=None)
 )
 
 
 @dataclass(slots=True)
 class _LeasedClaim:
-    sessions: Sessions
-    partition: int
-    entries: Sequence[OutboxEntry]
-    token: int
-    held: bool = True
+    engine: AsyncEngine
+    reader: AsyncEngine
+    holder: str
+    partition: int = -1
+    entries: Sequence[OutboxEntry] = ()
+    token: int = -1
+    held: bool = False
+
+    async def take(self, after: int, limit: int, hold: float) -> bool:
+        """Lease the next free partition with due events, if there is one."""
+        async with self.reader.connect() as connection:  # a look first: an idle relay never takes the one lock
+            if await connection.scalar(_next_free, {"after": after}) is None:
+                return False
+        async with self.engine.begin() as connection:
+            while (partition := await connection.scalar(_next_free, {"after": after})) is not None:
+                lease = {"partition": partition, "holder": self.holder, "seconds": min(hold, LONGEST_WAIT)}
+                await connection.execute(_lease, lease)
+                self.token = (await connection.execute(_token, {"partition": partition})).scalar_one()
+                self.partition, self.held = partition, True
+                self.entries = await due_entries(connection, partition, limit)
+                if self.entries:
+                    return True
+                await connection.execute(_release, self._identity)
+                self.held = False
+                after = partition
+        return False
 
     async def settle(self, published: Collection[int], failed: Collection[FailedEntry]) -> None:
         """See `Claim`."""
@@ -154,13 +180,16 @@ class _LeasedClaim:
 
     async def _settle(self, published: Collection[int], failed: Collection[FailedEntry]) -> bool:
         """Change nothing unless the lease is still this one."""
-        async with self.sessions.begin() as session:
-            connection = await session.connection()
-            released = await connection.execute(_release, {"partition": self.partition, "mine": self.token})
+        async with self.engine.begin() as connection:
+            released = await connection.execute(_release, self._identity)
             if released.rowcount:
                 await apply_outcome(connection, published, failed)
         self.held = False
         return bool(released.rowcount)
+
+    @property
+    def _identity(self) -> dict[str, object]:
+        return {"partition": self.partition, "holder": self.holder, "mine": self.token}
 
 
 class Leases:
@@ -170,41 +199,24 @@ class Leases:
     that whoever comes back after its lease ran out changes nothing.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, engine: AsyncEngine) -> None:
         """Hold partitions in transactions of their own.
 
         Args:
-            sessions: makes the sessions.
+            engine: where their connections come from.
         """
-        self._sessions = sessions
+        self._engine = engine
+        self._reader = engine.execution_options(**{READ_ONLY: True})
+        self._numbers = count(1)
 
     @asynccontextmanager
     async def claim(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim | None]:
         """See `Outbox.claim`."""
-        claim = await translated(self._take(after, limit, hold))
+        holder = f"{socket.gethostname()}:{os.getpid()}:{id(self)}:{next(self._numbers)}"
+        claim = _LeasedClaim(self._engine, self._reader, holder)
         try:
-            yield claim
+            taken = await translated(claim.take(after, limit, hold))
+            yield claim if taken else None
         finally:
-            if claim is not None and claim.held:
+            if claim.held:  # a cancelled `take` may have got it without getting to know
                 await run_to_end(claim.release(), patience=_PATIENCE)
-
-    async def _take(self, after: int, limit: int, hold: float) -> _LeasedClaim | None:
-        async with self._sessions() as session:  # a look first: an idle relay never takes the one lock there is
-            connection = await session.connection(execution_options={READ_ONLY: True})
-            if await connection.scalar(_next_free, {"after": after}) is None:
-                return None
-        async with self._sessions.begin() as session:
-            connection = await session.connection()
-            while (partition := await connection.scalar(_next_free, {"after": after})) is not None:
-                lease = {"partition": partition, "holder": _holder(), "seconds": min(hold, LONGEST_WAIT)}
-                if (await connection.execute(_lease, lease)).rowcount:
-                    token = (await connection.execute(_token, {"partition": partition})).scalar_one()
-                    if entries := await due_entries(connection, partition, limit):
-                        return _LeasedClaim(self._sessions, partition, entries, token)
-                    await connection.execute(_release, {"partition": partition, "mine": token})
-                after = partition
-        return None
-
-
-def _holder() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"[:255]
