@@ -236,7 +236,7 @@ async def test_a_commit_that_fails_is_a_500_without_a_word_about_the_inside(
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until it is so. A file and a row in a database tell nobody when they come and go."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
 
@@ -302,8 +302,12 @@ async def test_each_request_is_logged_without_its_data(
         await client.get("/users?search=ada")
         await client.get("/nowhere?token=abc")
     lines = [record.getMessage().rpartition(" ")[0].rpartition(" ")[0] for record in caplog.records]
-    assert [line for line in lines if "abc" in line or user_id in line or "ada" in line] == []
-    assert len(lines) == 4
+    assert lines == [
+        "POST /api/v1/users 201",
+        "GET /api/v1/users/{user_id} 200",
+        "GET /api/v1/users 200",
+        "GET (no route) 404",
+    ]
 
 
 async def test_the_interface_describes_its_problems(client: httpx.AsyncClient) -> None:

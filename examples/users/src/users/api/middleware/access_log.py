@@ -30,6 +30,15 @@ class AccessLogMiddleware:
         try:
             await self._app(scope, receive, send_and_note)
         finally:
-            route = getattr(scope.get("route"), "path", "(no route)")  # the template: a path may hold personal data
             milliseconds = (perf_counter() - begun) * 1000
-            logger.info("%s %s %d %.1f ms", scope["method"], route, status, milliseconds)
+            logger.info("%s %s %d %.1f ms", scope["method"], _template(scope), status, milliseconds)
+
+
+def _template(scope: Scope) -> str:
+    """The path with the names of its parameters in the place of their values, which may be personal data."""
+    if "route" not in scope:
+        return "(no route)"
+    path: str = scope["path"]
+    for name, value in scope["path_params"].items():
+        path = path.replace(str(value), f"{{{name}}}")
+    return path
