@@ -10,12 +10,11 @@ import os
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.ext.asyncio import create_async_engine as _create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
-from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY, is_in_memory, prepare_sqlite
+from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import is_in_memory, prepare_sqlite
 from cleanarch_kit.errors import EngineOwnershipError
 
 __all__ = ["OwnedPool", "create_async_engine", "session_factory"]
@@ -88,8 +87,6 @@ def create_async_engine(url: str | sa.URL, **options: Any) -> AsyncEngine:
     engine = _create_async_engine(url, **(settings | options))
     if backend == "sqlite":
         prepare_sqlite(engine.sync_engine)
-    elif backend in {"mysql", "mariadb"}:
-        event.listen(engine.sync_engine, "begin", _begin_read_only)
     return engine
 
 
@@ -103,8 +100,3 @@ def session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
         A factory whose sessions keep loaded attributes after a commit.
     """
     return async_sessionmaker(engine, expire_on_commit=False)
-
-
-def _begin_read_only(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get(READ_ONLY):
-        connection.exec_driver_sql("START TRANSACTION READ ONLY")

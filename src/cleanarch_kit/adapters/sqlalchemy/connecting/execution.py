@@ -6,9 +6,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.driver_errors import translate
-from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import ConnectionSource
+from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import ConnectionSource, UnitConnection
 
-__all__ = ["run", "translated"]
+__all__ = ["read", "run", "translated"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,6 +41,24 @@ async def run(
         if problem is None:
             raise
     # Raised here and not above, so that not even __context__ leads to what the driver said.
+    raise problem
+
+
+async def read(
+    unit: UnitConnection, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run statements that change nothing, as `run` does.
+
+    Raises:
+        StorageError: the store refused or failed.
+    """
+    try:
+        connection = await unit.reading()
+        return await connection.run_sync(work, *args, **kwargs)
+    except Exception as error:
+        problem = translate(error)
+        if problem is None:
+            raise
     raise problem
 
 

@@ -16,10 +16,9 @@ from sqlalchemy.engine.interfaces import AdaptedConnection, DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-__all__ = ["READ_ONLY", "is_in_memory", "is_prepared", "prepare_sqlite"]
+from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import READ_ONLY
 
-READ_ONLY = "cleanarch_read_only"
-"""Execution option of a connection whose transactions are to be read-only."""
+__all__ = ["is_in_memory", "is_prepared", "prepare_sqlite"]
 
 _WAL_ATTEMPTS = 100
 

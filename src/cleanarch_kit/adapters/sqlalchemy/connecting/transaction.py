@@ -1,7 +1,5 @@
 """`SqlTransaction`: one transaction of one connection."""
 
-from weakref import WeakKeyDictionary
-
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -12,14 +10,11 @@ from sqlalchemy.ext.asyncio import (
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.driver_errors import is_settled, translate
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
-from cleanarch_kit.adapters.sqlalchemy.connecting.sqlite import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.application.tracking.transaction import Savepoint, Transaction
 from cleanarch_kit.errors import CommitOutcomeUnknownError, DefinitionError
 
 __all__ = ["SqlTransaction", "engine_of"]
-
-_readers: WeakKeyDictionary[AsyncEngine, AsyncEngine] = WeakKeyDictionary()
 
 
 def engine_of(sessions: async_sessionmaker[AsyncSession]) -> AsyncEngine:
@@ -35,7 +30,7 @@ def engine_of(sessions: async_sessionmaker[AsyncSession]) -> AsyncEngine:
 
 
 class SqlTransaction(Transaction[UnitConnection]):
-    """A transaction that begins with the first statement.
+    """A transaction that begins with the first statement. One that has only read ends with a rollback.
 
     Args:
         sessions: makes the session for those who ask for one; its engine gives the connection.
@@ -43,8 +38,7 @@ class SqlTransaction(Transaction[UnitConnection]):
     """
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession], *, read_only: bool) -> None:
-        engine = engine_of(sessions)
-        self._connection = UnitConnection(_reader(engine) if read_only else engine, sessions)
+        self._connection = UnitConnection(engine_of(sessions), sessions, read_only=read_only)
 
     @property
     def connection(self) -> UnitConnection:
@@ -86,11 +80,3 @@ class _SqlSavepoint:
 
     async def rollback(self) -> None:
         await translated(self._nested.rollback())
-
-
-def _reader(engine: AsyncEngine) -> AsyncEngine:
-    """The same engine, with transactions that cannot write."""
-    reader = _readers.get(engine)
-    if reader is None:
-        reader = _readers[engine] = engine.execution_options(**{READ_ONLY: True, "postgresql_readonly": True})
-    return reader

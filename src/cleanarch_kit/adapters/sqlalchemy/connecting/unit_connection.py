@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
 )
 
+from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import begin_read_only, reading_engine
+
 __all__ = ["ConnectionSource", "UnitConnection"]
 
 
@@ -31,36 +33,52 @@ class UnitConnection:
     Args:
         engine: where the connection comes from.
         sessions: makes the session.
+        read_only: let the database itself refuse changes.
     """
 
-    __slots__ = ("_connection", "_engine", "_session", "_session_leads", "_sessions")
+    __slots__ = ("_connection", "_engine", "_may_have_written", "_read_only", "_session", "_session_leads", "_sessions")
 
-    def __init__(self, engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession]) -> None:
+    def __init__(self, engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession], *, read_only: bool) -> None:
         self._engine = engine
+        self._read_only = read_only
         self._sessions = sessions
         self._connection: AsyncConnection | None = None
         self._session: AsyncSession | None = None
         self._session_leads = False
+        self._may_have_written = False
 
     async def connection(self) -> AsyncConnection:
         """The connection; taken from the pool if this is the first use."""
+        self._may_have_written = True
+        return self._connection or await self.reading()
+
+    async def reading(self) -> AsyncConnection:
+        """The connection, for statements that change nothing."""
         if self._connection is None:
             if self._session is None:
                 self._connection = await self._engine.connect()
+                if self._read_only:
+                    await self._connection.run_sync(begin_read_only)
             else:
                 self._connection = await self._session.connection()
         return self._connection
 
     def session(self) -> AsyncSession:
         """The session; made if this is the first use."""
+        self._may_have_written = True
         if self._session is None:
             self._session_leads = self._connection is None
-            bind = self._connection or self._engine
+            bind = self._connection or (reading_engine(self._engine) if self._read_only else self._engine)
             self._session = self._sessions(bind=bind, join_transaction_mode="rollback_only")
         return self._session
 
     async def commit(self) -> None:
-        """Commit, with what the session has not written yet."""
+        """Commit, with what the session has not written yet.
+
+        Where everything was read, nothing is sent: `close` rolls back, which costs one trip instead of two.
+        """
+        if not self._may_have_written:
+            return None
         if self._session is not None:
             await self._session.flush()
             if self._session_leads:

@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar, cast
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read, run
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters, Statements
@@ -79,7 +79,7 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         """Read one row. See `DataMapper.fetch`."""
         statement = self.statements.by_id(for_update, skip_locked)
         parameters = self.statements.identity_parameters(identity)
-        found = await run(connection, self.metadata, self.read, statement, parameters)
+        found = await read(connection, self.read, statement, parameters)
         return found[0] if found else None
 
     async def insert(self, connection: UnitConnection, added: Sequence[Tracked[EntityT]]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
@@ -121,15 +121,11 @@ class Reader:
         return locked
 
     async def _fetch(self, statement: sa.Select[Any], parameters: Parameters) -> list[Row]:
-        mapper = self._mapper
-        return await self._guard.run(
-            run, self._transaction.connection, mapper.metadata, mapper.read, statement, parameters
-        )
+        connection = self._transaction.connection
+        return await self._guard.run(read, connection, self._mapper.read, statement, parameters)
 
     async def _value(self, statement: sa.Select[Any], parameters: Parameters) -> int | None:
-        return await self._guard.run(
-            run, self._transaction.connection, self._mapper.metadata, _scalar, statement, parameters
-        )
+        return await self._guard.run(read, self._transaction.connection, _scalar, statement, parameters)
 
 
 def _scalar(connection: sa.Connection, statement: sa.Select[Any], parameters: Parameters) -> int | None:

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncResult
 
-from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run, translated
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read, translated
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
@@ -38,7 +38,7 @@ class RowStream:
         """
         metadata = self._mapper.metadata
         rows: list[Row] = list(map(tuple, await translated(self._result.fetchmany(_ROWS_AT_ONCE), metadata)))
-        return await run(self._connection, metadata, self._mapper.complete, rows) if rows else rows
+        return await read(self._connection, self._mapper.complete, rows) if rows else rows
 
     async def close(self) -> None:
         """End the stream. What was not read is not sent any more."""
@@ -55,7 +55,7 @@ async def open_stream(
     """
 
     async def start() -> AsyncResult[Any]:
-        result: AsyncResult[Any] = await (await connection.connection()).stream(statement, parameters)
+        result: AsyncResult[Any] = await (await connection.reading()).stream(statement, parameters)
         return result
 
     return RowStream(connection, mapper, await translated(start(), mapper.metadata))
