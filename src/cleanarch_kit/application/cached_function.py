@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, get_type_hints, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeAlias, TypeVar, get_type_hints, overload
 from weakref import WeakKeyDictionary
 
 from cleanarch_kit.application.cache import Cache, current_cache
@@ -24,6 +24,8 @@ Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
 
+_Call: TypeAlias = Coroutine[Any, Any, R]
+
 _ATTRIBUTES = ("_cache", "cache")
 
 
@@ -39,7 +41,7 @@ def cached(  # noqa: PLR0913 - each says one thing about the cached values
     early: bool = False,
     stale: Duration = 0.0,
     stale_on_error: Duration = 0.0,
-) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], "CachedFunction[P, R]"]:
+) -> Callable[[Callable[P, _Call[R]]], "CachedFunction[P, R]"]:
     """Keep the results of an async function or method in a cache.
 
     Calls at the same time with the same arguments share one computation. The result is stored by the annotated
@@ -75,7 +77,7 @@ def cached(  # noqa: PLR0913 - each says one thing about the cached values
         stale_on_error=seconds(stale_on_error),
     )
 
-    def decorate(function: Callable[P, Coroutine[Any, Any, R]]) -> CachedFunction[P, R]:
+    def decorate(function: Callable[P, _Call[R]]) -> CachedFunction[P, R]:
         _check(function)
         return CachedFunction(function, KeyTemplate(function, key, tags=tags, ignore=ignore), policy, cache)
 
@@ -89,7 +91,7 @@ class _Use(Generic[R]):
     store: CacheStore
     reader: CacheReader[R]
     names: Callable[..., tuple[str, tuple[str, ...]]]
-    get: Callable[[str, tuple[str, ...], Callable[[], Awaitable[R]]], Coroutine[Any, Any, R]]
+    get: Callable[[str, tuple[str, ...], Callable[[], Awaitable[R]]], _Call[R]]
 
 
 class CachedFunction(Generic[P, R]):
@@ -100,7 +102,7 @@ class CachedFunction(Generic[P, R]):
 
     def __init__(
         self,
-        function: Callable[P, Coroutine[Any, Any, R]],
+        function: Callable[P, _Call[R]],
         template: KeyTemplate,
         policy: CachePolicy,
         cache: Cache | None,
@@ -118,7 +120,7 @@ class CachedFunction(Generic[P, R]):
         self._has_warned = False
         update_wrapper(self, function)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> _Call[R]:
         """The result for these arguments: from the cache, or computed and stored.
 
         What the function raises is raised and not stored. Faults of the cache are not raised.
@@ -207,7 +209,7 @@ class CachedMethod(Generic[S, P, R]):
         self._function = function
         self._instance = instance
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> _Call[R]:
         """See `CachedFunction`."""
         return self._function(self._instance, *args, **kwargs)
 

@@ -1,6 +1,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import IntEnum
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,6 +16,10 @@ from cleanarch_kit.errors import DefinitionError
 
 
 class UserId(EntityId): ...
+
+
+class Level(IntEnum):
+    ONE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,9 @@ class TestKeys:
             f"{hex(10**30)}:1:1",
             "float(1.0):1:1",
         ]
+
+    def test_an_enum_of_ints_is_no_int(self) -> None:
+        assert key_of(two, "{a}:{b}:{c}", Level.ONE, 1) == "Level(1):1:None"
 
     def test_defaults_are_those_of_the_function_itself(self) -> None:
         default = Profile(USER)

@@ -64,13 +64,18 @@ class Backend(InMemoryCacheBackend):
 class Unit(InMemoryUnitOfWork):
     """Says of itself what it is told to."""
 
-    def __init__(self, *, changed: bool = False) -> None:
+    def __init__(self, *, changed: bool = False, has_read: bool = False) -> None:
         super().__init__(InMemoryStore())
         self._says_changed = changed
+        self._says_read = has_read
 
     @property
     def changed(self) -> bool:
         return self._says_changed
+
+    @property
+    def has_read(self) -> bool:
+        return self._says_read
 
 
 class Bench:
@@ -366,6 +371,24 @@ class TestUnitOfWork:
             assert await bench.get() == [1]
         assert await bench.get() == [1]
         assert bench.calls == 1
+
+    @pytest.mark.parametrize("policy", [CachePolicy(60), CachePolicy(60, stale=30)])
+    async def test_one_that_has_read_does_not_store(self, policy: CachePolicy) -> None:
+        """What it sees may be older than an invalidation that the cache knows of already."""
+        bench = Bench(policy)
+        async with Unit(has_read=True):
+            assert await bench.get() == [1]
+            assert await bench.refresh() == [1]
+        bench.row = 2
+        assert await bench.get() == [2]
+        assert bench.calls == 3
+        async with Unit(has_read=True):
+            assert await bench.get() == [2]
+            bench.pass_time(61 if policy.stale else 0)
+            bench.row = 1 if policy.stale else 2
+            assert await bench.get() == [bench.row]
+        bench.row = 3
+        assert await bench.get() == [2]
 
     async def test_inside_the_computation_is_the_callers_own(self) -> None:
         """It may use the unit's connection, so it must not go on when the unit has ended."""

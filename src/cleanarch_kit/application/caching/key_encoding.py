@@ -24,7 +24,7 @@ __all__ = [
     "shorten",
 ]
 
-Encoder = Callable[[Any], str]
+_Encoder = Callable[[Any], str]
 
 MAX_LENGTH = 200
 """Longer names are cut and end in a digest of the whole."""
@@ -105,7 +105,7 @@ def _set(name: str, values: Iterable[object]) -> str:
     return f"{name}({','.join(sorted(map(encode, values)))})"
 
 
-ENCODERS: dict[type, Encoder] = {
+ENCODERS: dict[type, _Encoder] = {
     str: _text,
     bool: str,
     int: _int,
@@ -129,7 +129,7 @@ ENCODERS: dict[type, Encoder] = {
 _PLAIN = tuple(ENCODERS.items())
 
 
-def _encoder_of(kind: type) -> Encoder:
+def _encoder_of(kind: type) -> _Encoder:
     encoder = _wrapped(kind) or _inherited(kind)
     if encoder is None:
         raise DefinitionError(
@@ -140,7 +140,7 @@ def _encoder_of(kind: type) -> Encoder:
     return encoder
 
 
-def _wrapped(kind: type) -> Encoder | None:
+def _wrapped(kind: type) -> _Encoder | None:
     name = quote(kind.__qualname__, safe="<>")
     if issubclass(kind, _WITH_VALUE):
         return lambda value: f"{name}({encode(value.value)})"
@@ -149,7 +149,7 @@ def _wrapped(kind: type) -> Encoder | None:
     return None
 
 
-def _inherited(kind: type) -> Encoder | None:
+def _inherited(kind: type) -> _Encoder | None:
     if issubclass(kind, str):
         return lambda value: _text(str.__str__(value))
     if issubclass(kind, int):

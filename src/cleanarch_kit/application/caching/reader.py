@@ -7,7 +7,7 @@ from cleanarch_kit.application.caching.computation import Computation, Recipe
 from cleanarch_kit.application.caching.immutability import is_immutable
 from cleanarch_kit.application.caching.store import CacheStore
 from cleanarch_kit.application.ports.cache import CacheEntry
-from cleanarch_kit.application.ports.unit_of_work import current_unit_of_work
+from cleanarch_kit.application.ports.unit_of_work import UnitOfWork, current_unit_of_work
 from cleanarch_kit.errors import SerializationError
 
 __all__ = ["CacheReader", "is_bypassed"]
@@ -21,7 +21,8 @@ class CacheReader(Generic[T]):
     Outside a unit of work a computation has a task of its own, so that a caller who is cancelled disturbs nobody.
     Inside one it belongs to the caller: it may use the unit's connection, which must not outlive the unit. There it is
     cancelled with the caller, and the next one who waits begins anew. A unit that has changed something neither reads
-    the cache nor fills it.
+    the cache nor fills it; one that has only read still reads the cache, and does not fill it, because what it sees
+    may be older than the last invalidation.
 
     Args:
         store: the cache.
@@ -59,7 +60,7 @@ class CacheReader(Generic[T]):
             guard.succeeded()
         if entry is not None and entry.versions == versions:
             if not (self._is_plain or self._is_fresh(entry)):
-                return await self._renew(name, tags, entry, compute)
+                return await self._renew(name, tags, entry, compute, unit)
             decoded = entry.decoded
             if decoded is not None and decoded[0] is self:
                 self._statistics.hits += 1
@@ -74,11 +75,12 @@ class CacheReader(Generic[T]):
                 if self._may_share:
                     self._share(entry, value)
                 return value
-        return await self._miss(name, tags, versions, compute)
+        return await self._miss(name, tags, versions, compute, unit)
 
     async def refresh(self, name: str, tags: tuple[str, ...], compute: Callable[[], Awaitable[T]]) -> T:
         """Compute the value now and store it. What computations that began earlier store is not valid."""
-        if is_bypassed():
+        unit = current_unit_of_work.get()
+        if unit is not None and (unit.changed or unit.has_read):
             return await self._bypass(compute)
         await self._guard.delete((name,), tags[:1])
         versions = await self._store.versions(tags) if self._guard.usable(tags) else None
@@ -96,9 +98,16 @@ class CacheReader(Generic[T]):
         return self.hand_out(await compute())
 
     async def _miss(
-        self, name: str, tags: tuple[str, ...], found: tuple[str | None, ...], compute: Callable[[], Awaitable[T]]
+        self,
+        name: str,
+        tags: tuple[str, ...],
+        found: tuple[str | None, ...],
+        compute: Callable[[], Awaitable[T]],
+        unit: UnitOfWork | None,
     ) -> T:
         self._statistics.misses += 1
+        if unit is not None and unit.has_read:
+            return self.hand_out(await compute())
         versions = tuple(version for version in found if version is not None)
         if len(versions) < len(tags):
             given = await self._store.versions(tags)
@@ -106,10 +115,15 @@ class CacheReader(Generic[T]):
                 return await self._bypass(compute)
             versions = given
         computation = Computation(self._store, self._recipe, name, tags, versions, compute)
-        return await self._join(name, versions, computation)
+        return await self._join(name, versions, computation, unit)
 
     async def _renew(
-        self, name: str, tags: tuple[str, ...], entry: CacheEntry, compute: Callable[[], Awaitable[T]]
+        self,
+        name: str,
+        tags: tuple[str, ...],
+        entry: CacheEntry,
+        compute: Callable[[], Awaitable[T]],
+        unit: UnitOfWork | None,
     ) -> T:
         """Give out a value whose time is over while a new one is computed, or wait for that one."""
         flights, flight = self._store.flights, (name, self._recipe.label)
@@ -117,7 +131,7 @@ class CacheReader(Generic[T]):
         computation = Computation(self._store, self._recipe, name, tags, entry.versions, compute, old=entry)
         is_running = flights.is_running(flight, entry.versions)
         may_wait = now < entry.fresh_until + policy.stale
-        if may_wait and (is_running or current_unit_of_work.get() is None):
+        if may_wait and (is_running or unit is None):
             old = self._recipe.restore(entry)
             if old is not None:
                 if not is_running:
@@ -127,12 +141,16 @@ class CacheReader(Generic[T]):
                 else:
                     self._statistics.stale += 1
                 return old.value
+        if unit is not None and unit.has_read:
+            return await self._miss(name, tags, entry.versions, compute, unit)
         self._statistics.misses += 1
-        return await self._join(name, entry.versions, computation)
+        return await self._join(name, entry.versions, computation, unit)
 
-    async def _join(self, name: str, versions: tuple[str, ...], computation: Computation[T]) -> T:
+    async def _join(
+        self, name: str, versions: tuple[str, ...], computation: Computation[T], unit: UnitOfWork | None
+    ) -> T:
         computed = await self._store.flights.run(
-            (name, self._recipe.label), versions, computation.run, detached=current_unit_of_work.get() is None
+            (name, self._recipe.label), versions, computation.run, detached=unit is None
         )
         return self._recipe.hand_out(computed)
 
