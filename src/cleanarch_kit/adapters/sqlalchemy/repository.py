@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
+from cleanarch_kit.adapters.sqlalchemy.loose_types import Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.aggregate_mapper import AggregateMapper
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
-from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
+from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import AnyMapper, RowMapper
 from cleanarch_kit.adapters.sqlalchemy.searching.reader import Reader
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 from cleanarch_kit.application.pagination.keyset import Keyset, cursor_page, keyset_of
@@ -65,7 +66,7 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, UnitConnection], Gen
 
     children: ClassVar[Mapping[str, Owned]] = MappingProxyType({})
 
-    _mapper: ClassVar[RowMapper[Any] | None] = None
+    _mapper: ClassVar[AnyMapper | None] = None
     _id_type: ClassVar[type | None] = None
 
     def __init_subclass__(cls, **kwargs: object) -> None:

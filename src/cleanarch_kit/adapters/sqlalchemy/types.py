@@ -11,6 +11,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyType
 from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.errors import InvalidValueError
 
@@ -56,8 +57,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-_COLUMN_TYPES: Mapping[type, Callable[[], TypeEngine[Any]]] = {
-    str: lambda: sa.String(255),
+_COLUMN_TYPES: Mapping[type, Callable[[], AnyType]] = {
     int: sa.BigInteger,
     float: sa.Double,
     bool: sa.Boolean,
@@ -79,16 +79,17 @@ class ScalarType(TypeDecorator[ValueT], Generic[ValueT]):
 
     Args:
         value_type: the class of the values.
-        column_type: type of the column; by default it follows from what the class holds (`String(255)` for text).
+        column_type: type of the column; by default it follows from what the class holds: for text a `String` of its
+            ``max_length``, or of 255 characters.
     """
 
-    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.String
+    impl: AnyType | type[AnyType] = sa.String
     cache_ok = True
 
-    def __init__(self, value_type: type[ValueT], column_type: TypeEngine[Any] | None = None) -> None:
+    def __init__(self, value_type: type[ValueT], column_type: AnyType | None = None) -> None:
         super().__init__()
         self.value_type = value_type
-        self.column_type = _COLUMN_TYPES[value_type.value_type]() if column_type is None else column_type
+        self.column_type = _column_type(value_type) if column_type is None else column_type
         self.impl = self.column_type
 
     @property
@@ -104,19 +105,26 @@ class ScalarType(TypeDecorator[ValueT], Generic[ValueT]):
         """Build the value again, without checking what was checked when it was stored."""
         return None if value is None else self.value_type.restore(value)
 
-    def coerce_compared_value(self, op: OperatorType | None, value: Any) -> TypeEngine[Any]:
+    def coerce_compared_value(self, op: OperatorType | None, value: Any) -> AnyType:
         """Compare with a value of the class as such, with everything else as the plain type."""
         if isinstance(value, self.value_type):
             return self
         return self.column_type.coerce_compared_value(op, value)
 
 
-def scalar_types(*value_types: type[ScalarValue[Any]]) -> dict[Any, TypeEngine[Any]]:
+def _column_type(value_type: type[ScalarValue[Any]]) -> AnyType:
+    if value_type.value_type is str:
+        length: int | None = getattr(value_type, "max_length", None)
+        return sa.String(length or 255)
+    return _COLUMN_TYPES[value_type.value_type]()
+
+
+def scalar_types(*value_types: type[ScalarValue[Any]]) -> dict[Any, AnyType]:
     """The entries of a declarative base's ``type_annotation_map`` that make ``Mapped[Email]`` and the like work."""
     return {value_type: ScalarType(value_type) for value_type in value_types}
 
 
-def value_type(column: sa.Column[Any]) -> TypeEngine[Any]:
+def value_type(column: AnyColumn) -> AnyType:
     """The type by which a repository sends and receives a column's values: moments are always aware and in UTC."""
     declared = column.type
     if isinstance(declared, sa.DateTime):  # UtcDateTime is none: it decorates one

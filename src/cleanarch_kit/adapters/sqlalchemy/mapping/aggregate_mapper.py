@@ -1,14 +1,14 @@
 """`AggregateMapper`: how an aggregate of several tables is stored."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnySelect, Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned, OwnedRows
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
-from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.application.tracking.identity_map import Tracked
 
@@ -52,7 +52,7 @@ class AggregateMapper(RowMapper[EntityT]):
         for collection, rows in zip(self._collections, cells[self._width :], strict=True):
             collection.refill(entity, rows)
 
-    def read(self, connection: sa.Connection, statement: sa.Select[Any], parameters: Parameters) -> list[Row]:
+    def read(self, connection: sa.Connection, statement: AnySelect, parameters: Parameters) -> list[Row]:
         """The snapshots that a SELECT of `searches` or `statements` gives."""
         return self.complete(connection, super().read(connection, statement, parameters))
 

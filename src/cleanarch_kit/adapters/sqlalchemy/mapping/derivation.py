@@ -9,6 +9,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyType
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import (
     Composite,
     FieldNode,
@@ -58,7 +59,7 @@ class Derived:
 
     nodes: dict[str, FieldNode]
     defaults: dict[str, Callable[[], object]]
-    columns: tuple[sa.Column[Any], ...]
+    columns: tuple[AnyColumn, ...]
 
 
 def derive(entity_type: type[object], table: sa.Table, rules: MappingRules) -> Derived:
@@ -150,7 +151,7 @@ class _Search:
         column = self._table.c.get(name)
         return column is not None and (len(_part_names(bare)) > 1 or (is_class(bare) and _gives(column.type, bare)))
 
-    def _column(self, path: str, name: str | None) -> sa.Column[Any]:
+    def _column(self, path: str, name: str | None) -> AnyColumn:
         column = self._table.c.get(name) if name is not None else None
         if column is None:
             wanted = f"no column {name!r}" if name is not None else "too few columns"
@@ -172,7 +173,7 @@ def _given_names(columns: Mapping[str, str | tuple[str, ...]], field: str) -> It
     return None if given is None else iter((given,) if isinstance(given, str) else given)
 
 
-def _gives(column_type: sa.types.TypeEngine[Any], wanted: type[object]) -> bool:
+def _gives(column_type: AnyType, wanted: type[object]) -> bool:
     """Tell whether a column's values are of the wanted class already; of a decorated type, unless it says otherwise."""
     try:
         given = column_type.python_type

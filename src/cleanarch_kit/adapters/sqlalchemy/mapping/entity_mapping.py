@@ -1,20 +1,18 @@
 """`EntityMapping`: everything that is known about one entity and its table."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules, derive
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import FieldNode, columns_of
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_code import write_row_code
 
-__all__ = ["EntityMapping", "Row"]
+__all__ = ["AnyMapping", "EntityMapping"]
 
 EntityT = TypeVar("EntityT")
-
-Row = tuple[Any, ...]
-"""A row, with the columns in the order of the entity's fields."""
 
 
 class EntityMapping(Generic[EntityT]):
@@ -62,6 +60,10 @@ class EntityMapping(Generic[EntityT]):
         for name in self.nodes:
             object.__setattr__(entity, name, getattr(loaded, name))
 
-    def _positions(self, columns: Iterable[sa.Column[Any]]) -> tuple[int, ...]:
+    def _positions(self, columns: Iterable[AnyColumn]) -> tuple[int, ...]:
         by_key = {column.key: position for position, column in enumerate(self.columns)}
         return tuple(by_key[column.key] for column in columns)
+
+
+AnyMapping: TypeAlias = EntityMapping[Any]
+"""The mapping of some entity."""

@@ -10,9 +10,9 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import sqlalchemy as sa
 from typing_extensions import TypeAliasType, TypeIs
 
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn
 from cleanarch_kit.application.type_arguments import type_argument
 from cleanarch_kit.domain.value_object import ScalarValue
 
@@ -39,7 +39,7 @@ class Leaf:
         optional: whether the field may be None.
     """
 
-    column: sa.Column[Any]
+    column: AnyColumn
     hint: type[object] | None
     optional: bool
 
@@ -55,7 +55,7 @@ class Wrapped:
     """
 
     type: type[ScalarValue[Any]] | type[Enum]
-    column: sa.Column[Any]
+    column: AnyColumn
     optional: bool
 
 
@@ -77,7 +77,7 @@ class Composite:
 FieldNode = Leaf | Wrapped | Composite
 
 
-def columns_of(node: FieldNode) -> Iterator[sa.Column[Any]]:
+def columns_of(node: FieldNode) -> Iterator[AnyColumn]:
     """The columns of a field, in the order of its parts."""
     if isinstance(node, Composite):
         for _, part in node.parts:

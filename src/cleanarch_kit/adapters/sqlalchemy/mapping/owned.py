@@ -6,10 +6,11 @@ from typing import Any, get_args, get_origin
 
 import sqlalchemy as sa
 
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyElement, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping, EntityMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import is_class, resolved_hints
-from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters, Statements, selected_columns
+from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements, selected_columns
 from cleanarch_kit.errors import DuplicateError, MappingError
 
 __all__ = ["Owned", "OwnedRows"]
@@ -59,7 +60,7 @@ class OwnedRows:
         name: as given.
     """
 
-    def __init__(self, parent: EntityMapping[Any], name: str, owned: Owned) -> None:
+    def __init__(self, parent: AnyMapping, name: str, owned: Owned) -> None:
         self.name = name
         self._collect, item_type = _collection_of(parent.entity_type, name)
         self._parent_columns = _parent_columns(parent, owned.table)
@@ -152,7 +153,7 @@ class OwnedRows:
     def _key(self, row: Row) -> Row:
         return tuple(row[position] for position in self._mapping.identity_positions)
 
-    def _reference(self) -> sa.ColumnElement[Any]:
+    def _reference(self) -> AnyElement:
         return self._parent_columns[0] if len(self._parent_columns) == 1 else sa.tuple_(*self._parent_columns)
 
 
@@ -165,7 +166,7 @@ def _collection_of(aggregate: type[object], name: str) -> tuple[Callable[[Iterab
     return collect, item_type
 
 
-def _parent_columns(parent: EntityMapping[Any], table: sa.Table) -> tuple[sa.Column[Any], ...]:
+def _parent_columns(parent: AnyMapping, table: sa.Table) -> tuple[AnyColumn, ...]:
     """The columns of the foreign key that refers to the aggregate's identity, in the order of the identity."""
     identity = [parent.columns[position] for position in parent.identity_positions]
     for constraint in table.foreign_key_constraints:

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read, run
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
-from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters, Statements
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnySelect, Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements
 from cleanarch_kit.adapters.sqlalchemy.searching.searches import Searches
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.application.tracking.identity_map import DataMapper, Tracked
 
-__all__ = ["RowMapper", "affected_rows"]
+__all__ = ["AnyMapper", "RowMapper", "affected_rows"]
 
 EntityT = TypeVar("EntityT", bound=Identified)
 
@@ -98,7 +99,7 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         """Delete one row. See `DataMapper.delete_by_id`."""
         return await run(connection, self.metadata, self._delete_by_id, identity)
 
-    def read(self, connection: sa.Connection, statement: sa.Select[Any], parameters: Parameters) -> list[Row]:
+    def read(self, connection: sa.Connection, statement: AnySelect, parameters: Parameters) -> list[Row]:
         """The snapshots that a SELECT of `searches` or `statements` gives."""
         return list(map(tuple, connection.execute(statement, parameters).all()))
 
@@ -135,3 +136,7 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
 def affected_rows(connection: sa.Connection, statement: sa.Update | sa.Delete, parameters: Mapping[str, Any]) -> int:
     """Execute a statement and tell how many rows it found."""
     return connection.execute(statement, parameters).rowcount
+
+
+AnyMapper: TypeAlias = RowMapper[Any]
+"""The mapper of some entity."""

@@ -10,15 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping, Row
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyElement, AnySelect, Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 
-__all__ = ["Parameters", "Statements", "selected_columns"]
+__all__ = ["Statements", "selected_columns"]
 
 _UPDATES = 256
 """How many combinations of changed columns are kept."""
-
-Parameters = dict[str, Any]
 
 
 class Statements:
@@ -36,7 +35,7 @@ class Statements:
         delete_all: deletes all rows of a certain parent.
     """
 
-    def __init__(self, mapping: EntityMapping[Any], parent: Sequence[sa.Column[Any]] = ()) -> None:
+    def __init__(self, mapping: AnyMapping, parent: Sequence[AnyColumn] = ()) -> None:
         self.mapping = mapping
         table, columns = mapping.table, mapping.columns
         self._cells = [f"_c{at}" for at in range(len(columns))]
@@ -93,7 +92,7 @@ class Statements:
         statement = self.update(changed) if changed else None
         return statement, {self._cells[at]: now[at] for at in changed}
 
-    def _by_id(self, for_update: bool, skip_locked: bool) -> sa.Select[Any]:
+    def _by_id(self, for_update: bool, skip_locked: bool) -> AnySelect:
         statement = sa.select(*selected_columns(self.mapping)).where(self._same_identity)
         return statement.with_for_update(skip_locked=skip_locked) if for_update else statement
 
@@ -104,7 +103,7 @@ class Statements:
         return sa.update(self.mapping.table).where(self._same_row).values(changes)
 
 
-def selected_columns(mapping: EntityMapping[Any]) -> list[sa.ColumnElement[Any]]:
+def selected_columns(mapping: AnyMapping) -> list[AnyElement]:
     """What a SELECT reads so that its rows are those of the mapping."""
     return [
         column if value_type(column) is column.type else sa.type_coerce(column, value_type(column))
@@ -112,9 +111,9 @@ def selected_columns(mapping: EntityMapping[Any]) -> list[sa.ColumnElement[Any]]
     ]
 
 
-def _bound(column: sa.Column[Any], name: str) -> sa.BindParameter[Any]:
+def _bound(column: AnyColumn, name: str) -> sa.BindParameter[Any]:
     return sa.bindparam(name, type_=value_type(column))
 
 
-def _equal(parameters: Mapping[sa.Column[Any], str]) -> sa.ColumnElement[bool]:
+def _equal(parameters: Mapping[AnyColumn, str]) -> sa.ColumnElement[bool]:
     return sa.and_(sa.true(), *(column == _bound(column, name) for column, name in parameters.items()))

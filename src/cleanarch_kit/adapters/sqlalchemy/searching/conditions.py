@@ -12,7 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyElement
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 from cleanarch_kit.domain.criteria import (
@@ -43,7 +44,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
 _ESCAPE = "/"
 _ESCAPES = str.maketrans({character: _ESCAPE + character for character in (_ESCAPE, "%", "_")})
 
-Converter = Callable[[Any], object]
+_Converter = Callable[[Any], object]
 
 
 class Condition:
@@ -53,7 +54,7 @@ class Condition:
         clause: the SQL.
     """
 
-    def __init__(self, clause: sa.ColumnElement[bool], parameters: Sequence[tuple[str, int, Converter]]) -> None:
+    def __init__(self, clause: sa.ColumnElement[bool], parameters: Sequence[tuple[str, int, _Converter]]) -> None:
         self.clause = clause
         self._parameters = tuple(parameters)
 
@@ -62,7 +63,7 @@ class Condition:
         return {name: convert(values[slot]) for name, slot, convert in self._parameters}
 
 
-def compile_condition(node: Node, mapping: EntityMapping[Any], dialect: str) -> Condition:
+def compile_condition(node: Node, mapping: AnyMapping, dialect: str) -> Condition:
     """Compile a tree.
 
     Args:
@@ -78,7 +79,7 @@ def compile_condition(node: Node, mapping: EntityMapping[Any], dialect: str) -> 
     return Condition(clause, compiler.parameters)
 
 
-def find_node(field: Field, mapping: EntityMapping[Any]) -> FieldNode:
+def find_node(field: Field, mapping: AnyMapping) -> FieldNode:
     """Where a field, or a part of one, lies.
 
     Raises:
@@ -100,7 +101,7 @@ def find_node(field: Field, mapping: EntityMapping[Any]) -> FieldNode:
     return node
 
 
-def find_column(field: Field, mapping: EntityMapping[Any]) -> sa.Column[Any]:
+def find_column(field: Field, mapping: AnyMapping) -> AnyColumn:
     """The column of a field that lies in one.
 
     Raises:
@@ -115,8 +116,8 @@ def find_column(field: Field, mapping: EntityMapping[Any]) -> sa.Column[Any]:
 class _Compiler:
     """Walks a tree in the order in which `parametrise` gives its values."""
 
-    def __init__(self, mapping: EntityMapping[Any], dialect: str) -> None:
-        self.parameters: list[tuple[str, int, Converter]] = []
+    def __init__(self, mapping: AnyMapping, dialect: str) -> None:
+        self.parameters: list[tuple[str, int, _Converter]] = []
         self._mapping = mapping
         self._dialect = dialect
         self._slots = 0
@@ -195,7 +196,7 @@ class _Compiler:
             return text
         return sa.func.lower(text.collate("C") if self._dialect == "postgresql" else text)
 
-    def _text_parameter(self, slot: int, convert: Converter) -> sa.ColumnElement[str]:
+    def _text_parameter(self, slot: int, convert: _Converter) -> sa.ColumnElement[str]:
         self.parameters.append((f"p{slot}", slot, convert))
         return sa.bindparam(f"p{slot}", type_=sa.String())
 
@@ -204,7 +205,7 @@ class _Compiler:
             return sa.not_(_present(node))
         return node.column.is_(None)
 
-    def _bound(self, name: str, slot: int, column: sa.Column[Any], convert: Converter) -> sa.BindParameter[Any]:
+    def _bound(self, name: str, slot: int, column: AnyColumn, convert: _Converter) -> sa.BindParameter[Any]:
         self.parameters.append((name, slot, convert))
         return sa.bindparam(name, type_=value_type(column))
 
@@ -224,7 +225,7 @@ def _paths(node: FieldNode) -> Iterator[tuple[tuple[str, ...], Leaf | Wrapped]]:
         yield (), node
 
 
-def _required(node: Composite) -> Iterator[sa.Column[Any]]:
+def _required(node: Composite) -> Iterator[AnyColumn]:
     """The columns that are NULL only where the whole value is None."""
     for _, part in node.parts:
         if isinstance(part, Composite):
@@ -239,7 +240,7 @@ def _present(node: Composite) -> sa.ColumnElement[bool]:
     return sa.or_(*(column.is_not(None) for column in columns))
 
 
-def _all_equal(node: Composite, others: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
+def _all_equal(node: Composite, others: Sequence[AnyElement]) -> sa.ColumnElement[bool]:
     """Equality of all parts: unknown where the value is None, while its optional parts may both be None."""
     required = {id(column) for column in _required(node)}
     pairs = list(zip(columns_of(node), others, strict=True))

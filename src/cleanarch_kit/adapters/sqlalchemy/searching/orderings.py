@@ -6,11 +6,11 @@ would place them otherwise. Whether a column may be NULL is what the table says,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyElement
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import find_column
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 from cleanarch_kit.domain.criteria import OrderKey
@@ -28,12 +28,12 @@ class OrderColumn:
         nulls_first: whether NULLs come first.
     """
 
-    column: sa.Column[Any]
+    column: AnyColumn
     descending: bool
     nulls_first: bool
 
 
-def order_columns(keys: Sequence[OrderKey], mapping: EntityMapping[Any]) -> tuple[OrderColumn, ...]:
+def order_columns(keys: Sequence[OrderKey], mapping: AnyMapping) -> tuple[OrderColumn, ...]:
     """The columns of an ordering.
 
     Raises:
@@ -47,9 +47,9 @@ def reverse(columns: Sequence[OrderColumn]) -> tuple[OrderColumn, ...]:
     return tuple(OrderColumn(key.column, not key.descending, not key.nulls_first) for key in columns)
 
 
-def order_terms(columns: Sequence[OrderColumn], dialect: str) -> list[sa.ColumnElement[Any]]:
+def order_terms(columns: Sequence[OrderColumn], dialect: str) -> list[AnyElement]:
     """The terms of ORDER BY."""
-    terms: list[sa.ColumnElement[Any]] = []
+    terms: list[AnyElement] = []
     for key in columns:
         # PostgreSQL takes NULL for the greatest value, the others for the smallest.
         nulls_first_by_itself = key.descending is (dialect == "postgresql")
@@ -85,7 +85,7 @@ def behind(columns: Sequence[OrderColumn], nulls: Sequence[bool], dialect: str) 
 
 
 def _behind_one(
-    key: OrderColumn, bound: sa.ColumnElement[Any], null: bool, rest: sa.ColumnElement[bool]
+    key: OrderColumn, bound: AnyElement, null: bool, rest: sa.ColumnElement[bool]
 ) -> sa.ColumnElement[bool]:
     """Behind the place by this column, or level with it here and behind it by the rest."""
     column = key.column

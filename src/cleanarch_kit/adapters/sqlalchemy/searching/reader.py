@@ -1,15 +1,13 @@
 """`Reader`: runs the searches of one repository in its unit of work."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import Row
-from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
-from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnySelect, Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import AnyMapper
 from cleanarch_kit.adapters.sqlalchemy.searching.streaming import open_stream
 from cleanarch_kit.application.tracking.transaction import Transaction
 from cleanarch_kit.application.tracking.usage_guard import Phase, UsageGuard
@@ -21,7 +19,7 @@ __all__ = ["Reader"]
 _ROWS_AT_ONCE = 500
 _MYSQL = frozenset({"mysql", "mariadb"})
 
-Order = tuple[OrderKey, ...]
+_Order = tuple[OrderKey, ...]
 
 
 class Reader:
@@ -35,7 +33,7 @@ class Reader:
     """
 
     def __init__(
-        self, guard: UsageGuard, transaction: Transaction[UnitConnection], mapper: RowMapper[Any], dialect: str
+        self, guard: UsageGuard, transaction: Transaction[UnitConnection], mapper: AnyMapper, dialect: str
     ) -> None:
         self._guard = guard
         self._transaction = transaction
@@ -43,12 +41,12 @@ class Reader:
         self._mysql = dialect in _MYSQL
         self._searches = mapper.searches(dialect)
 
-    async def rows(self, where: Node | None, order: Order, limit: int | None, offset: int) -> list[Row]:
+    async def rows(self, where: Node | None, order: _Order, limit: int | None, offset: int) -> list[Row]:
         """The rows that meet a criterion."""
         return await self._fetch(*self._searches.rows(where, order, limit=limit, offset=offset))
 
     async def locked_rows(
-        self, where: Node | None, order: Order, limit: int | None, offset: int, *, skip_locked: bool
+        self, where: Node | None, order: _Order, limit: int | None, offset: int, *, skip_locked: bool
     ) -> list[Row]:
         """The rows that meet a criterion, locked until the transaction ends."""
         if self._mysql and limit is not None and not offset and len(self._mapper.mapping.identity_positions) == 1:
@@ -67,16 +65,16 @@ class Reader:
         return await self._value(*self._searches.exists(where)) is not None
 
     async def page(
-        self, where: Node | None, order: Order, size: int, place: Sequence[object] | None, *, backwards: bool
+        self, where: Node | None, order: _Order, size: int, place: Sequence[object] | None, *, backwards: bool
     ) -> list[Row]:
         """The rows behind a place in an order, or in front of it, read backwards."""
         return await self._fetch(*self._searches.page(where, order, size=size, place=place, backwards=backwards))
 
-    def place(self, row: Row, order: Order) -> list[object]:
+    def place(self, row: Row, order: _Order) -> list[object]:
         """The place of a row in an order."""
         return [plain_value(row[at]) for at in self._searches.positions(order)]
 
-    def portions(self, where: Node | None, order: Order) -> AsyncGenerator[list[Row]]:
+    def portions(self, where: Node | None, order: _Order) -> AsyncGenerator[list[Row]]:
         """The rows that meet a criterion, some hundreds at a time.
 
         They come from one cursor of the server; on MariaDB and MySQL, whose connections can do nothing else while they
@@ -84,7 +82,7 @@ class Reader:
         """
         return self._pages(where, order) if self._mysql else self._cursor(where, order)
 
-    async def _cursor(self, where: Node | None, order: Order) -> AsyncGenerator[list[Row]]:
+    async def _cursor(self, where: Node | None, order: _Order) -> AsyncGenerator[list[Row]]:
         statement, parameters = self._searches.rows(where, order)
         stream = await self._guard.run(open_stream, self._transaction.connection, self._mapper, statement, parameters)
         try:
@@ -94,13 +92,15 @@ class Reader:
             if self._guard.phase is not Phase.ENDED:
                 await stream.close()
 
-    async def _pages(self, where: Node | None, order: Order) -> AsyncGenerator[list[Row]]:
+    async def _pages(self, where: Node | None, order: _Order) -> AsyncGenerator[list[Row]]:
         place: list[object] | None = None
         while rows := await self.page(where, order, _ROWS_AT_ONCE, place, backwards=False):
             yield rows
             place = self.place(rows[-1], order)
 
-    async def _locked_one_by_one(self, where: Node | None, order: Order, limit: int, *, skip_locked: bool) -> list[Row]:
+    async def _locked_one_by_one(
+        self, where: Node | None, order: _Order, limit: int, *, skip_locked: bool
+    ) -> list[Row]:
         """Find rows without locks, then lock them by their identities where they still meet the criterion.
 
         InnoDB locks every row that it examines, which without a fitting index is all of them.
@@ -120,14 +120,14 @@ class Reader:
             place = self.place(found[-1], order)
         return locked
 
-    async def _fetch(self, statement: sa.Select[Any], parameters: Parameters) -> list[Row]:
+    async def _fetch(self, statement: AnySelect, parameters: Parameters) -> list[Row]:
         connection = self._transaction.connection
         return await self._guard.run(read, connection, self._mapper.read, statement, parameters)
 
-    async def _value(self, statement: sa.Select[Any], parameters: Parameters) -> int | None:
+    async def _value(self, statement: AnySelect, parameters: Parameters) -> int | None:
         return await self._guard.run(read, self._transaction.connection, _scalar, statement, parameters)
 
 
-def _scalar(connection: sa.Connection, statement: sa.Select[Any], parameters: Parameters) -> int | None:
+def _scalar(connection: sa.Connection, statement: AnySelect, parameters: Parameters) -> int | None:
     value: int | None = connection.execute(statement, parameters).scalar()
     return value

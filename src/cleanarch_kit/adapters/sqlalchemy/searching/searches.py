@@ -1,12 +1,12 @@
 """The statements of searches by criteria: built once per shape, whatever values are searched for."""
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
-from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters, selected_columns
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyElement, AnySelect, Parameters
+from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
+from cleanarch_kit.adapters.sqlalchemy.mapping.statements import selected_columns
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import (
     Condition,
     bindable,
@@ -22,7 +22,7 @@ __all__ = ["Searches"]
 _SHAPES = 512
 """How many shapes are kept; a program has about as many as it has lambdas."""
 
-_Built = tuple[sa.Select[Any], Condition | None]
+_Built = tuple[AnySelect, Condition | None]
 
 
 class Searches:
@@ -31,7 +31,7 @@ class Searches:
     Every method gives a statement and its parameters.
     """
 
-    def __init__(self, mapping: EntityMapping[Any], dialect: str) -> None:
+    def __init__(self, mapping: AnyMapping, dialect: str) -> None:
         self._mapping = mapping
         self._dialect = dialect
         self._rows = sa.select(*selected_columns(mapping))
@@ -48,10 +48,10 @@ class Searches:
         offset: int = 0,
         for_update: bool = False,
         skip_locked: bool = False,
-    ) -> tuple[sa.Select[Any], Parameters]:
+    ) -> tuple[AnySelect, Parameters]:
         """The rows that meet a criterion, in an order."""
 
-        def build(statement: sa.Select[Any]) -> sa.Select[Any]:
+        def build(statement: AnySelect) -> AnySelect:
             statement = statement.order_by(*self._terms(order))
             if limit is not None:
                 statement = statement.limit(sa.bindparam("_limit", type_=sa.Integer()))
@@ -67,11 +67,11 @@ class Searches:
             parameters["_offset"] = offset
         return statement, parameters
 
-    def count(self, where: Node | None) -> tuple[sa.Select[Any], Parameters]:
+    def count(self, where: Node | None) -> tuple[AnySelect, Parameters]:
         """How many rows meet a criterion."""
         return self._search(self._count, where, "count", _as_it_is)
 
-    def exists(self, where: Node | None) -> tuple[sa.Select[Any], Parameters]:
+    def exists(self, where: Node | None) -> tuple[AnySelect, Parameters]:
         """One row if any meets a criterion, else none."""
         return self._search(self._one, where, "exists", _as_it_is)
 
@@ -83,11 +83,11 @@ class Searches:
         size: int,
         place: Sequence[object] | None,
         backwards: bool,
-    ) -> tuple[sa.Select[Any], Parameters]:
+    ) -> tuple[AnySelect, Parameters]:
         """As many rows as asked for behind a place in an order, or in front of it, read backwards."""
         nulls = None if place is None else tuple(value is None for value in place)
 
-        def build(statement: sa.Select[Any]) -> sa.Select[Any]:
+        def build(statement: AnySelect) -> AnySelect:
             columns = order_columns(order, self._mapping)
             columns = reverse(columns) if backwards else columns
             if nulls is not None:
@@ -107,16 +107,16 @@ class Searches:
         at = {id(column): position for position, column in enumerate(self._mapping.columns)}
         return tuple(at[id(find_column(key.field, self._mapping))] for key in order)
 
-    def _terms(self, order: tuple[OrderKey, ...]) -> list[sa.ColumnElement[Any]]:
+    def _terms(self, order: tuple[OrderKey, ...]) -> list[AnyElement]:
         return order_terms(order_columns(order, self._mapping), self._dialect)
 
     def _search(
         self,
-        base: sa.Select[Any],
+        base: AnySelect,
         where: Node | None,
         kind: Hashable,
-        build: Callable[[sa.Select[Any]], sa.Select[Any]],
-    ) -> tuple[sa.Select[Any], Parameters]:
+        build: Callable[[AnySelect], AnySelect],
+    ) -> tuple[AnySelect, Parameters]:
         shape, values = (None, ()) if where is None else parametrise(where)
         key = (kind, shape)
         kept = self._kept.get(key)
@@ -130,5 +130,5 @@ class Searches:
         return statement, {} if condition is None else condition.bind(values)
 
 
-def _as_it_is(statement: sa.Select[Any]) -> sa.Select[Any]:
+def _as_it_is(statement: AnySelect) -> AnySelect:
     return statement

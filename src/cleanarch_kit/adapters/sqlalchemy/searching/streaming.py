@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncResult
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read, translated
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import Row
-from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
-from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Parameters
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnySelect, Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import AnyMapper
 
 __all__ = ["RowStream", "open_stream"]
 
@@ -25,7 +23,7 @@ class RowStream:
         result: the open result.
     """
 
-    def __init__(self, connection: UnitConnection, mapper: RowMapper[Any], result: AsyncResult[Any]) -> None:
+    def __init__(self, connection: UnitConnection, mapper: AnyMapper, result: AsyncResult[Any]) -> None:
         self._connection = connection
         self._mapper = mapper
         self._result = result
@@ -46,7 +44,7 @@ class RowStream:
 
 
 async def open_stream(
-    connection: UnitConnection, mapper: RowMapper[Any], statement: sa.Select[Any], parameters: Parameters
+    connection: UnitConnection, mapper: AnyMapper, statement: AnySelect, parameters: Parameters
 ) -> RowStream:
     """Begin to read the rows of a SELECT.
 
