@@ -1,17 +1,27 @@
-"""What the bus and the publisher add to calling the handlers directly."""
+"""What the bus and the publisher add to calling the handlers directly, beside other buses where they are installed.
+
+Each table begins with the plain call that the others are compared with.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import TypeVar
 
+from bus_peers import calling, containers, dispatchers, emitters
 from ratios import table
 
 from cleanarch_kit.adapters.memory import InMemoryEventPublisher
-from cleanarch_kit.application import Command, Message, MessageBus, Next, handles, on
+from cleanarch_kit.application import Command, Message, MessageBus, Next, Resolve, handles, on, provide
 from cleanarch_kit.domain import DomainEvent
 
 ResultT = TypeVar("ResultT")
+
+
+class Ledger:
+    """What a handler depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +40,22 @@ async def add(command: Add) -> int:
     return command.left + command.right
 
 
-async def pass_on(message: Message[ResultT], following: Next[ResultT]) -> ResultT:
-    return await following(message)
+@handles(Add)
+async def add_to_ledger(command: Add, *, ledger: Ledger) -> int:
+    return command.left + command.right
+
+
+class Adding:
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    @handles(Add)
+    async def handle(self, command: Add) -> int:
+        return command.left + command.right
+
+
+async def pass_on(message: Message[ResultT], call_next: Next[ResultT]) -> ResultT:
+    return await call_next(message)
 
 
 def listener() -> Callable[[Added], Awaitable[None]]:
@@ -42,29 +66,83 @@ def listener() -> Callable[[Added], Awaitable[None]]:
     return listen
 
 
-async def main() -> None:
-    command = Add(1, 2)
-    bare = MessageBus([add])
-    layered = MessageBus([add], middleware=[pass_on, pass_on, pass_on])
+RESOLVE = provide({Ledger: Ledger})
 
-    await table(
-        "one command",
-        {
-            "await handler(command)": lambda: add(command),
-            "bus.execute": lambda: bare.execute(command),
-            "bus.execute, three middlewares": lambda: layered.execute(command),
-        },
-    )
 
+class BareScope:
+    """The least that a scope can be."""
+
+    async def __aenter__(self) -> Resolve:
+        return RESOLVE
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+
+@asynccontextmanager
+async def scope() -> AsyncGenerator[Resolve]:
+    yield RESOLVE
+
+
+async def by_hand() -> int:
+    async with scope() as resolve:
+        return await add_to_ledger(COMMAND, ledger=await resolve(Ledger))
+
+
+COMMAND = Add(1, 2)
+
+
+async def measure_dispatch(stack: AsyncExitStack, middlewares: int) -> None:
+    bus = MessageBus([add], middleware=[pass_on] * middlewares)
+    contenders = {
+        "await handler(command)": calling(lambda: add(COMMAND)),
+        "bus.execute": calling(lambda: bus.execute(COMMAND)),
+    }
+    contenders |= await dispatchers(stack, middlewares)
+    await table(f"one command, {middlewares} middlewares", contenders)
+
+
+async def measure_dependencies(stack: AsyncExitStack) -> None:
+    bound = MessageBus([add_to_ledger]).bound(RESOLVE)
+    constructing = MessageBus([Adding]).bound(RESOLVE)
+    bare = MessageBus([add_to_ledger], scope=BareScope)
+    scoped = MessageBus([add_to_ledger], scope=scope)
+    ledger = Ledger()
+    contenders = {
+        "await handler(command, ledger=...)": calling(lambda: add_to_ledger(COMMAND, ledger=ledger)),
+        "bus.execute, scope open already": calling(lambda: bound.execute(COMMAND)),
+        "bus.execute, class constructed": calling(lambda: constructing.execute(COMMAND)),
+        "bus.execute, bare scope opened": calling(lambda: bare.execute(COMMAND)),
+        "by hand, @asynccontextmanager opened": calling(by_hand),
+        "bus.execute, @asynccontextmanager opened": calling(lambda: scoped.execute(COMMAND)),
+    }
+    contenders |= await containers(stack)
+    await table("one dependency", contenders)
+
+
+async def measure_events(stack: AsyncExitStack, handlers: int) -> None:
     event = Added(total=3)
-    listeners = [listener() for _ in range(10)]
+    listeners = [listener() for _ in range(handlers)]
     publisher = InMemoryEventPublisher(listeners)
 
     async def loop() -> None:
         for listen in listeners:
             await listen(event)
 
-    await table("one event, ten handlers", {"a loop": loop, "publisher.publish": lambda: publisher.publish(event)})
+    contenders = {"a loop": loop, "publisher.publish": calling(lambda: publisher.publish(event))}
+    contenders |= await emitters(stack, handlers)
+    await table(f"one event, {handlers} handlers", contenders)
+
+
+async def main() -> None:
+    async with AsyncExitStack() as stack:
+        await measure_dispatch(stack, 0)
+        await measure_dispatch(stack, 3)
+        await measure_dependencies(stack)
+        await measure_events(stack, 1)
+        await measure_events(stack, 10)
 
 
 if __name__ == "__main__":
