@@ -12,7 +12,7 @@ ACROSS_MODULES = {  # what they show has no one home: every value at every bound
 
 
 def needs_a_test(path: Path) -> bool:
-    """Every public module with code of its own. A contract suite is itself the test of whatever it is given, a port too."""
+    """Every public module with code of its own; a contract suite is itself the test of what it is given, ports too."""
     parts = path.relative_to(SRC).parts
     if parts[:2] == ("application", "ports") and (SRC / "testing" / "contracts" / path.name).is_file():
         return False
