@@ -68,6 +68,9 @@ class PlacedAt(ScalarValue[datetime]): ...
 class DueOn(ScalarValue[date]): ...
 
 
+class Note(ScalarValue[str]): ...
+
+
 class Registered(ScalarValue[str]):
     """Has a strategy of its own, which comes first."""
 
@@ -97,7 +100,7 @@ class Untyped(Entity[Any]):
 
 KINDS: list[type[Any]] = [
     Currency, DateRange, Email, EntityId, Money, NonEmptyStr, Percentage, PhoneNumber, Secret, Slug,
-    UserId, WorkEmail, Title, Quantity, Weight, Price, PlacedAt, DueOn, UserNamed, Meeting, User,
+    UserId, WorkEmail, Title, Quantity, Weight, Price, PlacedAt, DueOn, Note, UserNamed, Meeting, User,
 ]  # fmt: skip
 
 

@@ -191,6 +191,8 @@ MISUSES: list[tuple[Callable[[Any], Any], str]] = [
         " and decide with if before the lambda",
     ),
     (lambda u: (u.name == "x") & True, "True is no condition: a criterion compares fields of the entity;"),
+    (lambda u: True & (u.name == "x"), "True is no condition: a criterion compares fields of the entity;"),
+    (lambda u: False | (u.name == "x"), "False is no condition: a criterion compares fields of the entity;"),
     (lambda u: False | u.is_active, "False is no condition: a criterion compares fields of the entity;"),
     # the words
     (

@@ -4,13 +4,15 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
 from types import GenericAlias
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
 import pytest
 
 from cleanarch_kit.domain import Email, EntityId, ScalarValue, Slug
 from cleanarch_kit.errors import DefinitionError, InvalidValueError
+
+T = TypeVar("T")
 
 
 class Sku(ScalarValue[str]):
@@ -185,6 +187,66 @@ class TestPlainTypes:
         kept = PlacedAt(datetime(2024, 5, 1, 14, tzinfo=timezone(timedelta(hours=2)))).value
         assert kept == NOON
         assert kept.tzinfo is UTC
+
+    @pytest.mark.parametrize(
+        ("cls", "wire", "held"),
+        [
+            (Quantity, "5", 5),
+            (Quantity, 5, 5),
+            (Weight, "1.5", 1.5),
+            (Weight, 2, 2.0),
+            (Agreed, "true", True),
+            (Agreed, "false", False),
+            (Price, "1.50", Decimal("1.50")),
+            (Token, "01890A5D-ac96-774b-bcce-b302099a8057", UUID("01890a5d-ac96-774b-bcce-b302099a8057")),
+            (DueOn, "2024-05-01", date(2024, 5, 1)),
+            (PlacedAt, "2024-05-01T12:00:00Z", NOON),
+            (PlacedAt, "2024-05-01T14:00:00+02:00", NOON),
+            (Sku, "a1", "A1"),
+        ],
+    )
+    def test_a_value_is_read_from_what_json_or_a_url_carries(
+        self, cls: type[ScalarValue[Any]], wire: object, held: object
+    ) -> None:
+        parsed = cls.parse(wire)
+        assert type(parsed) is cls
+        assert parsed.value == held
+        assert type(parsed.value) is type(held)
+
+    @pytest.mark.parametrize(
+        ("cls", "bad"),
+        [
+            (Quantity, "1_000"),
+            (Quantity, "1.0"),
+            (Quantity, "١"),
+            (Quantity, "9" * 5_000),
+            (Weight, "nan"),
+            (Weight, "1e999"),
+            (Weight, 2**60),
+            (Weight, True),
+            (Agreed, "True"),
+            (Agreed, "1"),
+            (Price, "NaN"),
+            (Price, 1.5),
+            (Token, "{01890a5d-ac96-774b-bcce-b302099a8057}"),
+            (DueOn, "2024-13-01"),
+            (DueOn, "20240501"),
+            (PlacedAt, "2024-05-01T25:00:00Z"),
+            (PlacedAt, "2024-05-01T12:00:00"),
+            (PlacedAt, 0),
+        ],
+    )
+    def test_what_is_not_in_that_form_is_refused(self, cls: type[ScalarValue[Any]], bad: object) -> None:
+        with pytest.raises(InvalidValueError, match=f"^{cls.__name__} "):
+            cls.parse(bad)
+
+    def test_a_class_may_have_other_generic_bases(self) -> None:
+        class Tagged(Generic[T]): ...
+
+        class Tag(Tagged[int], ScalarValue[str]): ...
+
+        assert Tag.value_type is str
+        assert Tag("a").value == "a"
 
     def test_a_class_must_name_its_plain_type(self) -> None:
         bare = type("Bare", (ScalarValue,), {})

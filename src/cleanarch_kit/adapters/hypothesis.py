@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from cleanarch_kit.domain.entity import Entity
+from cleanarch_kit.domain.evaluation import plain_value
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.domain.field_types import fields_of
 from cleanarch_kit.domain.value_object import ScalarValue
@@ -61,7 +62,7 @@ def storable_text(*, min_size: int = 0, max_size: int | None = None) -> st.Searc
     return st.text(characters, min_size=min_size, max_size=max_size)
 
 
-def scalars(kind: type[ScalarT], plain: st.SearchStrategy[Any] | None = None) -> st.SearchStrategy[ScalarT]:
+def scalars(kind: type[ScalarT], plain: st.SearchStrategy[object] | None = None) -> st.SearchStrategy[ScalarT]:
     """Values of a class with one field.
 
     Args:
@@ -156,7 +157,7 @@ def _types() -> object:
         return None
 
 
-def _resolve(kind: object) -> st.SearchStrategy[Any] | None:
+def _resolve(kind: object) -> st.SearchStrategy[object] | None:
     found: Any = kind
     if not isinstance(kind, type):
         return None
@@ -167,18 +168,18 @@ def _resolve(kind: object) -> st.SearchStrategy[Any] | None:
     return None
 
 
-def _of_subclass(kind: type[ScalarValue[Any]]) -> st.SearchStrategy[Any] | None:
+def _of_subclass(kind: type[ScalarValue[Any]]) -> st.SearchStrategy[object] | None:
     known = next((base for base in kind.__mro__ if base in _STRATEGIES), None)
     if known is not None:
-        return scalars(kind, _STRATEGIES[known]().map(lambda value: value.value))
+        return scalars(kind, _STRATEGIES[known]().map(plain_value))
     return scalars(kind) if hasattr(kind, "value_type") else None
 
 
-def _of_dataclass(kind: type[Any]) -> st.SearchStrategy[Any]:
+def _of_dataclass(kind: type[Entity[object]] | type[DomainEvent]) -> st.SearchStrategy[object]:
     """With ids of the entity's own type and with instants, where hypothesis would take any id and any datetime."""
     declared = fields_of(kind) or {}
     initialised = {field.name for field in fields(kind) if field.init}
-    told: dict[str, st.SearchStrategy[Any]] = {}
+    told: dict[str, st.SearchStrategy[object]] = {}
     for name in initialised & declared.keys():
         if declared[name] is datetime:
             told[name] = _PLAIN[datetime]
@@ -187,18 +188,18 @@ def _of_dataclass(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(kind, **told)
 
 
-def _plain(kind: type[ScalarValue[Any]]) -> st.SearchStrategy[Any]:
+def _plain(kind: type[ScalarValue[Any]]) -> st.SearchStrategy[object]:
     if kind.value_type is str:
         return storable_text(max_size=kind.max_length)
     return _PLAIN[kind.value_type] if kind.value_type in _PLAIN else st.from_type(kind.value_type)
 
 
-_PLAIN: Mapping[type, st.SearchStrategy[Any]] = {
+_PLAIN: Mapping[type, st.SearchStrategy[object]] = {
     Decimal: st.decimals(allow_nan=False, allow_infinity=False),
     datetime: st.datetimes(timezones=st.just(UTC)),
     float: st.floats(allow_nan=False, allow_infinity=False),
 }
-_STRATEGIES: Mapping[type, Callable[[], st.SearchStrategy[Any]]] = {
+_STRATEGIES: Mapping[type, Callable[[], st.SearchStrategy[object]]] = {
     Currency: currencies,
     DateRange: date_ranges,
     Email: emails,

@@ -3,14 +3,15 @@
 import operator
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from cleanarch_kit.domain.criteria import And, Comparison, Field, IsNull, Node, Not, OneOf, TextMatch, Truth
 from cleanarch_kit.domain.value_object import ScalarValue
 
 __all__ = ["evaluate", "field_value", "plain_value"]
 
-_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+_content: Final[Callable[[object], object]] = operator.attrgetter("value")
+_OPERATORS: Mapping[str, Callable[..., bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -46,9 +47,9 @@ def evaluate(node: Node, entity: object) -> bool | None:
     return result
 
 
-def field_value(field: Field, entity: object) -> Any:
+def field_value(field: Field, entity: object) -> object:
     """The plain value at the end of a field's path, or None as soon as the path leads to None."""
-    value: Any = entity
+    value = entity
     for name in field.path:
         if value is None:
             return None
@@ -56,10 +57,9 @@ def field_value(field: Field, entity: object) -> Any:
     return plain_value(value)
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: object) -> object:
     """What a value is compared by: the content of a one-field value and of an enum member, else itself."""
-    wrapper: Any = value
-    return wrapper.value if isinstance(value, ScalarValue | Enum) else value
+    return _content(value) if isinstance(value, ScalarValue | Enum) else value
 
 
 def _compare(comparison: Comparison, entity: object) -> bool | None:

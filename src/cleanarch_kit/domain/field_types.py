@@ -17,18 +17,18 @@ __all__ = ["fields_of", "is_composite", "unknown_field"]
 _LEAVES = (str, bytes, int, float, complex, Decimal, UUID, datetime, date, time, timedelta, Enum)
 
 
-def fields_of(owner: type[Any]) -> Mapping[str, type | None] | None:
+def fields_of(owner: type[object]) -> Mapping[str, type | None] | None:
     """The public fields of a class and their types (None where that is no plain class); None if nothing is known."""
     return _known(owner)
 
 
-def _derive(owner: type[Any]) -> Mapping[str, type | None] | None:
+def _derive(owner: type[object]) -> Mapping[str, type | None] | None:
     if issubclass(owner, ScalarValue):
         return {"value": _value_type(owner)}
     if issubclass(owner, _LEAVES):
         return {}
     try:
-        hints: dict[str, Any] = get_type_hints(owner)
+        hints: dict[str, object] = get_type_hints(owner)
     except (NameError, TypeError):
         hints = {}
     if is_dataclass(owner):
