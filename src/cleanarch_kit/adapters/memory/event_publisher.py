@@ -57,7 +57,7 @@ class InMemoryEventPublisher:
         Raises:
             ExceptionGroup: handlers failed; each exception has a note naming handler, file and line.
         """
-        errors: list[Exception] = []
+        errors: list[Exception] | None = None
         context = current_message_context.get()
         try:
             for event in events:
@@ -65,7 +65,8 @@ class InMemoryEventPublisher:
                 if context is not None:
                     current_message_context.set(context.caused(event.event_id))
                 if self._policy is not None:
-                    errors += await self._policy.deliver(event, tuple(zip(runs, notes, strict=True)))
+                    failures = await self._policy.deliver(event, tuple(zip(runs, notes, strict=True)))
+                    errors = [*(errors or ()), *failures]
                     continue
                 for run in runs:
                     try:
@@ -74,7 +75,7 @@ class InMemoryEventPublisher:
                         raise
                     except Exception as error:
                         noted(error, notes[runs.index(run)])
-                        errors.append(error)
+                        errors = [*(errors or ()), error]
         finally:
             if context is not None:
                 current_message_context.set(context)
