@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 import httpx
 import pytest
 from fastapi import Body, FastAPI, HTTPException, Path
+from fastapi.exceptions import ResponseValidationError
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.types import Message, Scope
 
@@ -193,6 +194,34 @@ async def test_the_server_logs_an_unknown_error_with_its_correlation_id(connect:
             await client.get("/", headers={CORRELATION_HEADER: "trace-7"})
     assert raised.value is error
     assert "X-Correlation-ID: trace-7" in "".join(traceback.format_exception(error))
+
+
+class Shown(BaseModel):
+    name: str
+    number: int
+
+    @field_validator("name")
+    @classmethod
+    def _talkative(cls, value: str) -> str:
+        raise ValueError(f"{value} is no name")
+
+
+async def test_a_response_that_does_not_fit_is_logged_without_its_values(connect: Connect) -> None:
+    app = FastAPI()
+    install(app)
+
+    @app.get("/", response_model=Shown)
+    async def unfit() -> dict[str, str]:
+        return {"name": CANARY, "number": CANARY, "password_hash": CANARY}
+
+    async with connect(app) as client:
+        with pytest.raises(ResponseValidationError) as raised:
+            await client.get("/")
+    logged = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
+    assert "('response', 'number')" in logged
+    assert "Input should be a valid integer" in logged
+    assert CANARY not in logged
+    assert raised.value.body is None
 
 
 async def test_http_2_knows_no_header_about_the_connection() -> None:

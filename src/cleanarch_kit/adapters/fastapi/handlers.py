@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import cast
 
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from cleanarch_kit.adapters.fastapi.correlation import correlation_id_of
@@ -72,12 +72,23 @@ def _unknown_error(header: str) -> _Handler:
         A server that speaks HTTP/1 closes the connection behind an error that reaches it, as this one will. A client
         that is told does not send its next request into a connection that is about to close.
         """
+        if isinstance(error, ResponseValidationError):
+            _take_values_out(error)
         correlation_id = correlation_id_of(request.scope)
         error.add_note(f"{header}: {correlation_id}")
         closing = {"Connection": "close"} if request.scope.get("http_version", "").startswith("1") else {}
         return _answer(request, Problem(500), headers={header: correlation_id, **closing})
 
     return handle
+
+
+def _take_values_out(error: ResponseValidationError) -> None:
+    """Leave what a response should have been, and not what it was: the server is about to log the text."""
+    error.body = None
+    for found, details in zip(field_errors(error.errors()), error.errors(), strict=True):
+        kind, loc = details["type"], details["loc"]
+        details.clear()
+        details.update(type=kind, loc=loc, msg=found.message)
 
 
 def _answer(
