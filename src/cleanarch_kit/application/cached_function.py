@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeAlias, TypeVar, get_type_hints, overload
@@ -91,7 +91,9 @@ class _Use(Generic[R]):
     store: CacheStore
     reader: CacheReader[R]
     names: Callable[..., tuple[str, tuple[str, ...]]]
-    get: Callable[[str, tuple[str, ...], Callable[[], Awaitable[R]]], _Call[R]]
+    get: Callable[
+        [str, tuple[str, ...], Callable[..., Awaitable[R]], tuple[object, ...], Mapping[str, object]], _Call[R]
+    ]
 
 
 class CachedFunction(Generic[P, R]):
@@ -129,7 +131,7 @@ class CachedFunction(Generic[P, R]):
         if use is None:
             return self._function(*args, **kwargs)
         name, tags = use.names(*args, **kwargs)
-        return use.get(name, tags, lambda: self._function(*args, **kwargs))
+        return use.get(name, tags, self._function, args, kwargs)
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """The key for these arguments, as `Cache.get` and `Cache.delete` take it."""

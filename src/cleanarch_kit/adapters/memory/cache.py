@@ -60,7 +60,7 @@ class InMemoryCacheBackend:
             else:
                 del entries[key]
                 found.append(None)
-        return found, tuple(map(self._version_of, tags))
+        return found, (self._version_of(tags[0]),) if len(tags) == 1 else tuple(map(self._version_of, tags))
 
     async def set_many(self, entries: Mapping[str, CacheEntry], ttl: float) -> None:
         """See `CacheBackend`."""

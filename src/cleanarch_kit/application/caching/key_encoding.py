@@ -16,7 +16,6 @@ from cleanarch_kit.errors import DefinitionError
 __all__ = [
     "ENCODERS",
     "MAX_LENGTH",
-    "PLAIN_INT",
     "check_type",
     "declared_fields",
     "encode",
@@ -28,9 +27,6 @@ _Encoder = Callable[[Any], str]
 
 MAX_LENGTH = 200
 """Longer names are cut and end in a digest of the whole."""
-
-PLAIN_INT = 10**18
-"""Smaller ints stand as they are, larger ones in base 16: Python refuses to write huge ones in base 10."""
 
 _WITH_VALUE: tuple[type, ...] = (Enum, ScalarValue)
 
@@ -89,10 +85,6 @@ def _text(value: str) -> str:
     return f"={value}" if value.isalnum() else "=" + quote(value, safe="@+", errors="surrogatepass")
 
 
-def _int(value: int) -> str:
-    return str(value) if -PLAIN_INT < value < PLAIN_INT else hex(value)
-
-
 def _time(name: str, value: datetime | time) -> str:
     return f"{name}({value.isoformat().replace(':', '.')},{value.fold})"
 
@@ -108,7 +100,7 @@ def _set(name: str, values: Iterable[object]) -> str:
 ENCODERS: dict[type, _Encoder] = {
     str: _text,
     bool: str,
-    int: _int,
+    int: str,
     type(None): str,
     UUID: str,
     float: lambda value: f"float({float.__repr__(value)})",
@@ -153,5 +145,5 @@ def _inherited(kind: type) -> _Encoder | None:
     if issubclass(kind, str):
         return lambda value: _text(str.__str__(value))
     if issubclass(kind, int):
-        return lambda value: _int(int.__int__(value))
+        return lambda value: str(int.__int__(value))
     return next((encoder for plain, encoder in _PLAIN if issubclass(kind, plain)), None)

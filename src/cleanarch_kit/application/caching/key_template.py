@@ -9,7 +9,6 @@ from typing import Any, get_type_hints
 from cleanarch_kit.application.caching.key_encoding import (
     ENCODERS,
     MAX_LENGTH,
-    PLAIN_INT,
     check_type,
     declared_fields,
     encode,
@@ -95,12 +94,9 @@ class KeyTemplate:
         return stem
 
     def _key_text(self, prefix: str) -> str:
-        s, limit = self._stem, PLAIN_INT
+        s = self._stem
         encoded = [
-            (
-                encode_literal(text),
-                value and f"{value} if type({value}) is int and -{limit} < {value} < {limit} else {s}encode({value})",
-            )
+            (encode_literal(text), value and f"{value} if type({value}) is int else {s}encode({value})")
             for text, value in self._key
         ]
         return _f_string([(prefix, None), *encoded])

@@ -1,6 +1,7 @@
 """From a call to its value: found in the cache, being computed already, or computed now."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Generic, TypeVar
 
 from cleanarch_kit.application.caching.computation import Computation, Recipe
@@ -13,6 +14,8 @@ from cleanarch_kit.errors import SerializationError
 __all__ = ["CacheReader", "is_bypassed"]
 
 T = TypeVar("T")
+
+_NOTHING: Mapping[str, object] = {}
 
 
 class CacheReader(Generic[T]):
@@ -39,28 +42,37 @@ class CacheReader(Generic[T]):
         self._may_share = True
         self._is_plain = recipe.policy.is_plain
 
-    async def get(self, name: str, tags: tuple[str, ...], compute: Callable[[], Awaitable[T]]) -> T:
+    async def get(
+        self,
+        name: str,
+        tags: tuple[str, ...],
+        function: Callable[..., Awaitable[T]],
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] = _NOTHING,
+    ) -> T:
         """The value under a name: from the cache, or computed and stored.
 
         Args:
             name: name of the entry.
             tags: names of its tags.
-            compute: computes the value; what it raises is raised.
+            function: computes the value; what it raises is raised.
+            args: what it is called with.
+            kwargs: what it is called with.
         """
         unit = current_unit_of_work.get()
         guard = self._guard
         if (unit is not None and unit.changed) or not (guard.healthy or guard.usable(tags)):
-            return await self._bypass(compute)
+            return await self._bypass(partial(function, *args, **kwargs))
         try:
             (entry,), versions = await self._backend.get_many((name,), tags)
         except Exception as error:
             guard.failed(error)
-            return await self._bypass(compute)
+            return await self._bypass(partial(function, *args, **kwargs))
         if not guard.healthy:
             guard.succeeded()
         if entry is not None and entry.versions == versions:
             if not (self._is_plain or self._is_fresh(entry)):
-                return await self._renew(name, tags, entry, compute, unit)
+                return await self._renew(name, tags, entry, partial(function, *args, **kwargs), unit)
             decoded = entry.decoded
             if decoded is not None and decoded[0] is self:
                 self._statistics.hits += 1
@@ -75,7 +87,7 @@ class CacheReader(Generic[T]):
                 if self._may_share:
                     self._share(entry, value)
                 return value
-        return await self._miss(name, tags, versions, compute, unit)
+        return await self._miss(name, tags, versions, partial(function, *args, **kwargs), unit)
 
     async def refresh(self, name: str, tags: tuple[str, ...], compute: Callable[[], Awaitable[T]]) -> T:
         """Compute the value now and store it. What computations that began earlier store is not valid."""
