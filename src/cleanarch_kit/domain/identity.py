@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from threading import Lock
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from cleanarch_kit.domain.clock import unix_nanoseconds
@@ -13,7 +13,7 @@ from cleanarch_kit.errors import InvalidValueError
 
 __all__ = ["EntityId", "Uuid7Generator", "uuid7"]
 
-_CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII).fullmatch
+_CANONICAL = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 _VERSION_AND_VARIANT = (7 << 76) | (0b10 << 62)
 _COUNTER_BITS = 42
 _COUNTER_LIMIT = 1 << _COUNTER_BITS
@@ -79,13 +79,15 @@ class EntityId(ScalarValue[UUID]):
 
     __slots__ = ()
 
-    def __init__(self, value: UUID | str) -> None:
-        """Take a UUID, or its canonical text.
+    if TYPE_CHECKING:
 
-        Raises:
-            InvalidValueError: it is neither.
-        """
-        super().__init__(self.validate(value))
+        def __init__(self, value: UUID | str) -> None:
+            """Take a UUID, or its canonical text.
+
+            Raises:
+                InvalidValueError: it is neither.
+            """
+            ...
 
     @classmethod
     def new(cls) -> Self:
@@ -98,7 +100,7 @@ class EntityId(ScalarValue[UUID]):
         if isinstance(value, UUID):
             return value
         if isinstance(value, str) and _CANONICAL(value):
-            return UUID(value)
+            return UUID(int=int(value.replace("-", ""), 16))
         raise InvalidValueError(
             cls.__name__, "must be a UUID in its canonical form, such as 01890a5d-ac96-774b-bcce-b302099a8057"
         )

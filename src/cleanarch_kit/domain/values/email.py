@@ -16,6 +16,13 @@ _WORD = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOT_ATOM = re.compile(rf"{_WORD}(?:\.{_WORD})*", re.ASCII).fullmatch
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}", re.ASCII).fullmatch
+# What nearly every address looks like, short enough that no part of it can be too long.
+_ORDINARY = re.compile(
+    r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]++)*+"
+    r"@(?:[a-zA-Z0-9]++(?:-[a-zA-Z0-9]++)*+\.)+[a-zA-Z]{2,}+",
+    re.ASCII,
+).fullmatch
+_SHORT: Final = 64
 _QUOTED = re.compile(r'"(?:[ !#-\[\]-~]|\\[ -~])*"', re.ASCII).fullmatch
 
 
@@ -40,6 +47,8 @@ class Email(ScalarValue[str]):
     @classmethod
     def validate(cls, value: object) -> str:
         """Return the address in its normal form. See `ScalarValue.validate`; no error contains the address."""
+        if type(value) is str and len(value) <= _SHORT and _ORDINARY(value):
+            return value.lower()
         address = text(cls.__name__, value)
         if len(address) > 2 * _LONGEST:
             raise InvalidValueError(cls.__name__, "must have at most 254 octets")

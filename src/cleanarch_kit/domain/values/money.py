@@ -1,7 +1,7 @@
 """`Money`: amounts that add up."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
@@ -15,11 +15,11 @@ from cleanarch_kit.errors import CurrencyMismatchError, InvalidValueError
 __all__ = ["Money"]
 
 _LIMIT: Final = 10**18
-_TEXT = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII).fullmatch
+_TEXT = re.compile(r"([+-]?[0-9]{1,20})(?:\.([0-9]{1,20}))?", re.ASCII).fullmatch
 _EXACT: Final = Context(prec=5_000)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Money:
     """An amount in a currency, in whole minor units: ``Money(1999, "EUR")`` is 19.99 EUR.
 
@@ -34,15 +34,25 @@ class Money:
     amount: int
     currency: str
 
+    def __init__(self, amount: int, currency: str) -> None:
+        """Take minor units and a code.
+
+        Raises:
+            InvalidValueError: the amount is no integer or too large, or there is no such currency.
+        """
+        if (
+            type(amount) is not int
+            or type(currency) is not str
+            or currency not in EXPONENTS
+            or not -_LIMIT <= amount <= _LIMIT
+        ):
+            raise _refusal(amount)
+        _set_amount(self, amount)
+        _set_currency(self, currency)
+
     def __post_init__(self) -> None:
-        if type(self.amount) is not int:
-            raise InvalidValueError(
-                "Money", "amount must be an integer number of minor units: use Money.of() for a decimal amount"
-            )
-        if not -_LIMIT <= self.amount <= _LIMIT:
-            raise InvalidValueError("Money", "amount must be from -10^18 to 10^18 minor units")
-        if type(self.currency) is not str or self.currency not in EXPONENTS:
-            raise InvalidValueError("Money", "currency must be an ISO 4217 code in capitals, such as EUR")
+        """For pydantic and msgspec, which set the fields of a dataclass themselves and call this then."""
+        Money(self.amount, self.currency)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> object:
@@ -62,7 +72,9 @@ class Money:
         Raises:
             InvalidValueError: no number, a float, not finite, too large, too many decimal places, or no currency.
         """
-        code = currency.value if isinstance(currency, Currency) else Currency(currency).value
+        code = _code(currency)
+        if isinstance(amount, str) and (minor := _minor_units(amount, EXPONENTS[code])) is not None:
+            return cls(minor, code)
         scaled = _number(amount).scaleb(EXPONENTS[code], context=_EXACT)
         whole = _whole(scaled, rounding or ROUND_HALF_EVEN)
         if rounding is None and whole != scaled:
@@ -74,7 +86,7 @@ class Money:
     @classmethod
     def zero(cls, currency: str | Currency) -> "Money":
         """Nothing, in a currency. Start a sum with it: ``sum(amounts, Money.zero("EUR"))``."""
-        return cls(0, currency.value if isinstance(currency, Currency) else currency)
+        return cls(0, _code(currency))
 
     @property
     def decimal(self) -> Decimal:
@@ -166,6 +178,34 @@ class Money:
         if other.currency != self.currency:
             raise CurrencyMismatchError(self.currency, other.currency)
         return other.amount
+
+
+_set_amount: Callable[[Money, int], None] = vars(Money)["amount"].__set__
+_set_currency: Callable[[Money, str], None] = vars(Money)["currency"].__set__
+
+
+def _refusal(amount: object) -> InvalidValueError:
+    if type(amount) is not int:
+        return InvalidValueError(
+            "Money", "amount must be an integer number of minor units: use Money.of() for a decimal amount"
+        )
+    if not -_LIMIT <= amount <= _LIMIT:
+        return InvalidValueError("Money", "amount must be from -10^18 to 10^18 minor units")
+    return InvalidValueError("Money", "currency must be an ISO 4217 code in capitals, such as EUR")
+
+
+def _code(currency: str | Currency) -> str:
+    if type(currency) is str and currency in EXPONENTS:
+        return currency
+    return currency.value if isinstance(currency, Currency) else Currency(currency).value
+
+
+def _minor_units(written: str, exponent: int) -> int | None:
+    """The amount that a text says, or None if it has more decimal places than the currency, or is no number."""
+    match = _TEXT(written)
+    if match is None or len(fraction := match[2] or "") > exponent:
+        return None
+    return int(match[1] + fraction.ljust(exponent, "0"))
 
 
 def _number(value: object) -> Decimal:

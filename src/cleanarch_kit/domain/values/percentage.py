@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from decimal import Context, Decimal
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from cleanarch_kit.domain._primitives import decimal_number
 from cleanarch_kit.domain.value_object import ScalarValue
@@ -31,13 +31,15 @@ class Percentage(ScalarValue[Decimal]):
 
     json_schema: ClassVar[Mapping[str, object]] = {"examples": ["19", "7.5"]}
 
-    def __init__(self, value: Decimal | int | str) -> None:
-        """Take a number or its text.
+    if TYPE_CHECKING:
 
-        Raises:
-            InvalidValueError: no number, a float, not finite, out of range, or with more than six decimal places.
-        """
-        super().__init__(self.validate(value))
+        def __init__(self, value: Decimal | int | str) -> None:
+            """Take a number or its text.
+
+            Raises:
+                InvalidValueError: no number, a float, not finite, out of range, or with more than six decimal places.
+            """
+            ...
 
     @classmethod
     def validate(cls, value: object) -> Decimal:
