@@ -2,7 +2,7 @@
 
 from cleanarch_kit.application.extras import require
 
-require("pytest", extra="testing")
+require("pytest", "hypothesis", extra="testing")
 
 import pytest
 
@@ -11,9 +11,11 @@ pytest.register_assert_rewrite("cleanarch_kit.testing.contracts", "cleanarch_kit
 from cleanarch_kit.testing.cancellation import CancellationStyle, cancel_everywhere, interrupted
 from cleanarch_kit.testing.contracts.cache import CacheBackendContract
 from cleanarch_kit.testing.contracts.event_sink import EventSinkContract
+from cleanarch_kit.testing.contracts.idempotency import IdempotencyStoreContract, OpenStore
 from cleanarch_kit.testing.contracts.inbox import InboxContract, InboxSubject
 from cleanarch_kit.testing.contracts.outbox import OutboxContract
 from cleanarch_kit.testing.contracts.outbox_subject import CONTRACT_EVENTS, OutboxSubject, StoredOutbox, Ticked
+from cleanarch_kit.testing.contracts.machine import compare_with_a_model
 from cleanarch_kit.testing.contracts.repository import RepositoryContract
 from cleanarch_kit.testing.contracts.subject import Book, BookId, Capability, Note, NoteId, Subject
 from cleanarch_kit.testing.contracts.unit_of_work import UnitOfWorkContract
@@ -27,11 +29,13 @@ __all__ = [
     "CancellationStyle",
     "Capability",
     "EventSinkContract",
+    "IdempotencyStoreContract",
     "InboxContract",
     "InboxSubject",
     "MessageStub",
     "Note",
     "NoteId",
+    "OpenStore",
     "OutboxContract",
     "OutboxSubject",
     "RecordingBus",
@@ -43,5 +47,6 @@ __all__ = [
     "Ticked",
     "UnitOfWorkContract",
     "cancel_everywhere",
+    "compare_with_a_model",
     "interrupted",
 ]

@@ -1,5 +1,6 @@
 """The in-memory store grants each key once, until its time is over."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from cleanarch_kit.adapters.memory import InMemoryIdempotencyStore
 from cleanarch_kit.application import IdempotencyStore
 from cleanarch_kit.errors import IdempotencyConflictError
+from cleanarch_kit.testing import IdempotencyStoreContract, OpenStore
 
 
 class Clock:
@@ -28,6 +30,13 @@ def clock() -> Clock:
 @pytest.fixture
 def store(clock: Clock) -> IdempotencyStore:
     return InMemoryIdempotencyStore(keep=timedelta(seconds=100), lease=timedelta(seconds=10), clock=clock)
+
+
+class TestInMemoryIdempotencyStore(IdempotencyStoreContract):
+    @pytest.fixture
+    def subject(self) -> OpenStore:
+        store = InMemoryIdempotencyStore()
+        return lambda: nullcontext(store)
 
 
 async def test_the_first_claim_is_granted_and_others_are_refused_until_it_is_completed(store: IdempotencyStore) -> None:

@@ -2,6 +2,7 @@
 
 from cleanarch_kit.adapters.sqlalchemy import _installed as _installed
 from cleanarch_kit.adapters.sqlalchemy.engine import create_async_engine, session_factory
+from cleanarch_kit.adapters.sqlalchemy.idempotency import SqlAlchemyIdempotencyStore
 from cleanarch_kit.adapters.sqlalchemy.inbox import SqlAlchemyInbox
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
 from cleanarch_kit.adapters.sqlalchemy.messaging.tables import add_kit_tables
@@ -13,6 +14,7 @@ from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 __all__ = [
     "Owned",
     "ScalarType",
+    "SqlAlchemyIdempotencyStore",
     "SqlAlchemyInbox",
     "SqlAlchemyOutbox",
     "SqlAlchemyRepository",

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cleanarch_kit.adapters.sqlalchemy import SqlAlchemyOutbox, add_kit_tables
 from cleanarch_kit.errors import DefinitionError
 
-NAMES = {"outbox", "outbox_partition", "outbox_dead", "inbox"}
+NAMES = {"outbox", "outbox_partition", "outbox_dead", "inbox", "idempotency"}
 
 
 def test_the_tables_come_beside_the_callers_own() -> None:

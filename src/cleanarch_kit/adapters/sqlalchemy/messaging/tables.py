@@ -1,4 +1,4 @@
-"""The tables of outbox and inbox."""
+"""The tables of outbox, inbox and idempotency."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy.schema import SchemaItem
 from cleanarch_kit.adapters.sqlalchemy.types import UtcDateTime
 from cleanarch_kit.errors import DefinitionError
 
-__all__ = ["add_kit_tables", "inbox", "outbox", "outbox_dead", "outbox_partition"]
+__all__ = ["add_kit_tables", "idempotency", "inbox", "outbox", "outbox_dead", "outbox_partition"]
 
 _OURS = "cleanarch_kit"
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -59,9 +59,8 @@ outbox = _table(
 outbox_partition = _table(
     "outbox_partition",
     sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
-    sa.Column("owner", sa.String(255)),
-    sa.Column("leased_until", UtcDateTime),
-    sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("holder", sa.String(255)),
+    sa.Column("held_until", UtcDateTime),
 )
 """One row per partition: what a relay locks, or leases on SQLite, while it sends."""
 
@@ -85,11 +84,19 @@ inbox = _table(
 )
 """Events that a consumer has handled."""
 
+idempotency = _table(
+    "idempotency",
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("result", _BYTES),
+    sa.Column("ends_at", UtcDateTime, nullable=False),
+)
+"""Requests that were handled, with their results."""
+
 
 def add_kit_tables(metadata: sa.MetaData) -> None:
-    """Put the tables of outbox and inbox on your own MetaData, to be created and migrated with your own tables.
+    """Put the kit's tables on your own MetaData, to be created and migrated with your own tables.
 
-    They are `outbox`, `outbox_partition`, `outbox_dead` and `inbox`. Calling it again changes nothing.
+    They are `outbox`, `outbox_partition`, `outbox_dead`, `inbox` and `idempotency`. Calling it again changes nothing.
 
     Args:
         metadata: one without a schema of its own: the tables lie in the default schema of the connection.
