@@ -1,0 +1,149 @@
+import pickle
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import StatementError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from cleanarch_kit.adapters.sqlalchemy import ScalarType, UtcDateTime, scalar_types
+from cleanarch_kit.adapters.sqlalchemy.types import value_type
+from cleanarch_kit.domain import Email, EntityId, NonEmptyStr, ScalarValue
+from cleanarch_kit.errors import InvalidValueError
+
+DIALECTS = [
+    sa.make_url(f"{name}://").get_dialect()() for name in ("postgresql+asyncpg", "mysql+asyncmy", "sqlite+aiosqlite")
+]
+metadata = sa.MetaData()
+moments = sa.Table("moments", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("at", UtcDateTime))
+KOLKATA = timezone(timedelta(hours=5, minutes=30))
+
+
+class UserId(EntityId): ...
+
+
+class Title(NonEmptyStr):
+    max_length = 80
+
+
+class Birthday(ScalarValue[date]): ...
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = scalar_types(Email, UserId, Birthday)
+
+
+class Person(Base):
+    __tablename__ = "persons"
+    id: Mapped[UserId] = mapped_column(primary_key=True)
+    email: Mapped[Email]
+    born: Mapped[Birthday | None]
+
+
+async def test_a_moment_comes_back_aware_in_utc_and_exact(engine: AsyncEngine) -> None:
+    at = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=KOLKATA)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+        await connection.execute(moments.insert(), [{"id": 1, "at": at}, {"id": 2, "at": None}])
+        stored = (await connection.execute(sa.select(moments.c.at).order_by(moments.c.id))).scalars().all()
+        found = await connection.scalar(sa.select(moments.c.id).where(moments.c.at == at.astimezone(UTC)))
+    assert stored == [at, None]
+    assert stored[0].tzinfo is UTC
+    assert found == 1
+
+
+async def test_a_naive_moment_is_refused(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        await connection.run_sync(metadata.create_all)
+        with pytest.raises(StatementError) as caught:
+            await connection.execute(moments.insert(), {"id": 1, "at": datetime(2024, 1, 1)})  # noqa: DTZ001
+    assert isinstance(caught.value.orig, InvalidValueError)
+    assert str(caught.value.orig) == "datetime must have a time zone, as in datetime.now(UTC)"
+
+
+def test_a_moment_is_declared_as_each_database_needs() -> None:
+    declared = {dialect.name: str(UtcDateTime().compile(dialect=dialect)) for dialect in DIALECTS}
+    assert declared == {
+        "postgresql": "TIMESTAMP WITH TIME ZONE",
+        "mysql": "DATETIME(6)",
+        "sqlite": "DATETIME",
+    }
+    assert str(UtcDateTime(timezone=False).compile(dialect=DIALECTS[0])) == "TIMESTAMP WITHOUT TIME ZONE"
+
+
+def test_a_plain_datetime_column_is_read_as_a_moment() -> None:
+    naive, aware = sa.Column("a", sa.DateTime), sa.Column("b", sa.DateTime(timezone=True))
+    kinds = [value_type(naive), value_type(aware)]
+    assert [isinstance(kind, UtcDateTime) and kind.timezone for kind in kinds] == [False, True]
+    text = sa.Column("c", sa.String)
+    assert value_type(text) is text.type
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "expected"),
+    [
+        (Email, sa.String),
+        (UserId, sa.Uuid),
+        (Birthday, sa.Date),
+    ],
+)
+def test_the_column_type_follows_from_what_the_value_holds(
+    wrapped: type[ScalarValue[Any]], expected: type[sa.types.TypeEngine[object]]
+) -> None:
+    assert isinstance(ScalarType(wrapped).column_type, expected)
+
+
+def test_text_is_as_long_as_the_value_may_be() -> None:
+    def length(kind: ScalarType[ScalarValue[str]]) -> int | None:
+        assert isinstance(kind.column_type, sa.String)
+        return kind.column_type.length
+
+    class Note(ScalarValue[str]): ...
+
+    assert (length(ScalarType(Email)), length(ScalarType(Title)), length(ScalarType(Note))) == (254, 80, 255)
+    assert length(ScalarType(Note, sa.String(10))) == 10
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [(int, sa.BigInteger), (float, sa.Double), (bool, sa.Boolean), (Decimal, sa.Numeric), (datetime, UtcDateTime)],
+)
+def test_every_plain_type_has_a_column_type(base: type[object], expected: type[object]) -> None:
+    value = type("Value", (ScalarValue,), {"value_type": base})
+    assert isinstance(ScalarType(value).column_type, expected)
+
+
+def test_values_work_as_mapped_attributes() -> None:
+    engine = sa.create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    identity = UserId(uuid4())
+    with Session(engine) as session:
+        session.add(Person(id=identity, email=Email("ada@example.com"), born=None))
+        session.commit()
+    with Session(engine) as session:
+        person = session.get_one(Person, identity)
+        assert person.email == Email("ada@example.com")
+        assert type(person.id.value) is UUID
+        assert person.born is None
+        for criterion in (
+            Person.email == Email("ada@example.com"),
+            Person.email == "ada@example.com",
+            Person.email.in_([Email("ada@example.com"), Email("b@c.example")]),
+            Person.email.like("%@example.com"),
+            Person.email.contains("da@ex"),
+            sa.func.lower(Person.email) == "ada@example.com",
+        ):
+            assert session.scalars(sa.select(Person.id).where(criterion)).all() == [identity], str(criterion)
+    engine.dispose()
+
+
+def test_a_type_is_its_own_cache_key_and_can_be_pickled() -> None:
+    assert ScalarType(Email).python_type is Email
+    assert pickle.loads(pickle.dumps(ScalarType(Email))).value_type is Email
+    with sa.create_engine("sqlite://").connect() as connection:
+        statement = sa.select(sa.literal(Email("a@b.example"), ScalarType(Email)))
+        assert connection.scalar(statement) == Email("a@b.example")
