@@ -339,7 +339,7 @@ class TestFaults:
         assert cache.statistics.faults >= 3
         backend.is_down = False
         async with asyncio.timeout(5):
-            while not cache.store.guard.healthy:  # noqa: ASYNC110 - it heals by itself and tells nobody
+            while not cache.store.guard.healthy:
                 await asyncio.sleep(0.01)
         assert not await cache.exists("k")
         await cache.set("k", 3, ttl=60)

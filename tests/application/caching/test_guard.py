@@ -46,7 +46,7 @@ class Backend(InMemoryCacheBackend):
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what it waits for is inside, and tells nobody
+        while not condition():
             await asyncio.sleep(0.01)
 
 

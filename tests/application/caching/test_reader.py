@@ -35,6 +35,7 @@ class Backend(InMemoryCacheBackend):
         super().__init__()
         self.suspensions = suspensions
         self.failing: set[str] = set()
+        self.slow_answers: list[asyncio.Event] = []
 
     async def _called(self, name: str) -> None:
         for _ in range(self.suspensions):
@@ -46,7 +47,10 @@ class Backend(InMemoryCacheBackend):
         self, keys: Sequence[str], tags: Sequence[str] = ()
     ) -> tuple[Sequence[CacheEntry | None], tuple[str | None, ...]]:
         await self._called("get_many")
-        return await super().get_many(keys, tags)
+        found = await super().get_many(keys, tags)
+        if self.slow_answers:
+            await self.slow_answers.pop().wait()
+        return found
 
     async def set_many(self, entries: Mapping[str, CacheEntry], ttl: float) -> None:
         await self._called("set_many")
@@ -287,6 +291,44 @@ class TestOneComputation:
         assert bench.calls == 1
         assert results[1:] == [[1]] * 999
 
+    @pytest.mark.parametrize("is_known", [True, False], ids=["versions known", "versions new"])
+    async def test_one_who_hears_of_a_miss_when_the_value_is_there_already(self, is_known: bool) -> None:
+        bench = Bench()
+        if is_known:
+            await bench.backend.tag_versions(TAGS)
+        bench.backend.slow_answers = [answer := asyncio.Event()]
+        slow = asyncio.create_task(bench.get())
+        await settle()
+        assert await bench.get() == [1]
+        answer.set()
+        assert await slow == [1]
+        assert bench.calls == 1
+        assert bench.counted == CacheStatistics(hits=1, misses=1)
+
+    async def test_and_when_it_is_gone_again(self) -> None:
+        bench = Bench()
+        bench.backend.slow_answers = [answer := asyncio.Event()]
+        slow = asyncio.create_task(bench.get())
+        await settle()
+        assert await bench.get() == [1]
+        bench.row = 2
+        await bench.invalidate()
+        answer.set()
+        assert await slow == [2]
+        assert bench.calls == 2
+
+    async def test_and_when_the_backend_fails_then(self) -> None:
+        bench = Bench()
+        bench.backend.slow_answers = [answer := asyncio.Event()]
+        slow = asyncio.create_task(bench.get())
+        await settle()
+        assert await bench.get() == [1]
+        bench.backend.failing = {"get_many"}
+        answer.set()
+        assert await slow == [1]
+        assert bench.calls == 2
+        assert bench.counted == CacheStatistics(misses=1, bypassed=1)
+
     async def test_the_one_who_began_gives_up_in_the_middle(self) -> None:
         bench = Bench()
         bench.gate = asyncio.Event()
@@ -340,7 +382,7 @@ class TestOneComputation:
             bench.row += 1
             await bench.invalidate()
             async with asyncio.timeout(5):
-                while not bench.store.guard.healthy:  # noqa: ASYNC110 - what was cancelled is sent again, unasked
+                while not bench.store.guard.healthy:
                     await asyncio.sleep(0.01)
             assert await bench.get() == [bench.row]
 

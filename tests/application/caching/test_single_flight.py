@@ -225,6 +225,24 @@ def test_another_event_loop_does_not_join() -> None:
     assert asyncio.run(later()) == "mine"
 
 
+async def test_landings_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cleanarch_kit.application.caching.single_flight._REMEMBERED", 2)
+    flights, good, bad = SingleFlight(), Work(), Work(LookupError())
+    good.go_on.set()
+    bad.go_on.set()
+    assert not flights.has_landed("a", flights.landings)
+    for name in ("a", "b", "a"):
+        since = flights.landings
+        await flights.run(name, V1, good, detached=False)
+        assert flights.has_landed(name, since)
+        assert not flights.has_landed(name, flights.landings)
+    with pytest.raises(LookupError):
+        await flights.run("c", V1, bad, detached=False)
+    assert flights.landings == 3
+    await flights.run("c", V1, good, detached=False)
+    assert [flights.has_landed(name, 0) for name in ("a", "b", "c")] == [True, False, True]
+
+
 async def test_begin_does_not_wait() -> None:
     flights, work = SingleFlight(), Work()
     flights.begin("a", V1, work)

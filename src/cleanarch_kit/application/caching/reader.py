@@ -37,6 +37,7 @@ class CacheReader(Generic[T]):
         self._recipe = recipe
         self._backend = store.backend
         self._guard = store.guard
+        self._flights = store.flights
         self._statistics = store.statistics
         self._decode = recipe.codec.decode
         self._may_share = True
@@ -63,6 +64,7 @@ class CacheReader(Generic[T]):
         guard = self._guard
         if (unit is not None and unit.changed) or not (guard.healthy or guard.usable(tags)):
             return await self._bypass(partial(function, *args, **kwargs))
+        landings = self._flights.landings
         try:
             (entry,), versions = await self._backend.get_many((name,), tags)
         except Exception as error:
@@ -87,7 +89,7 @@ class CacheReader(Generic[T]):
                 if self._may_share:
                     self._share(entry, value)
                 return value
-        return await self._miss(name, tags, versions, partial(function, *args, **kwargs), unit)
+        return await self._miss(name, tags, versions, landings, partial(function, *args, **kwargs), unit)
 
     async def refresh(self, name: str, tags: tuple[str, ...], compute: Callable[[], Awaitable[T]]) -> T:
         """Compute the value now and store it. What computations that began earlier store is not valid."""
@@ -114,18 +116,31 @@ class CacheReader(Generic[T]):
         name: str,
         tags: tuple[str, ...],
         found: tuple[str | None, ...],
+        landings: int,
         compute: Callable[[], Awaitable[T]],
         unit: UnitOfWork | None,
     ) -> T:
-        self._statistics.misses += 1
         if unit is not None and unit.has_read:
+            self._statistics.misses += 1
             return self.hand_out(await compute())
-        versions = tuple(version for version in found if version is not None)
-        if len(versions) < len(tags):
-            given = await self._store.versions(tags)
-            if given is None:
+        while True:
+            versions = tuple(version for version in found if version is not None)
+            if len(versions) < len(tags):
+                given = await self._store.versions(tags)
+                if given is None:
+                    return await self._bypass(compute)
+                versions = given
+            if not self._flights.has_landed((name, self._recipe.label), landings):
+                break
+            landings = self._flights.landings  # what was looked for has been stored since it was looked for
+            again = await self._store.read(name, tags)
+            if again is None:
                 return await self._bypass(compute)
-            versions = given
+            entry, found = again
+            if entry is not None and entry.versions == found and (old := self._recipe.restore(entry)):
+                self._statistics.hits += 1
+                return old.value
+        self._statistics.misses += 1
         computation = Computation(self._store, self._recipe, name, tags, versions, compute)
         return await self._join(name, versions, computation, unit)
 
@@ -138,7 +153,7 @@ class CacheReader(Generic[T]):
         unit: UnitOfWork | None,
     ) -> T:
         """Give out a value whose time is over while a new one is computed, or wait for that one."""
-        flights, flight = self._store.flights, (name, self._recipe.label)
+        flights, flight = self._flights, (name, self._recipe.label)
         policy, now = self._recipe.policy, self._store.now()
         computation = Computation(self._store, self._recipe, name, tags, entry.versions, compute, old=entry)
         is_running = flights.is_running(flight, entry.versions)
@@ -153,17 +168,15 @@ class CacheReader(Generic[T]):
                 else:
                     self._statistics.stale += 1
                 return old.value
-        if unit is not None and unit.has_read:
-            return await self._miss(name, tags, entry.versions, compute, unit)
         self._statistics.misses += 1
+        if unit is not None and unit.has_read:
+            return self.hand_out(await compute())
         return await self._join(name, entry.versions, computation, unit)
 
     async def _join(
         self, name: str, versions: tuple[str, ...], computation: Computation[T], unit: UnitOfWork | None
     ) -> T:
-        computed = await self._store.flights.run(
-            (name, self._recipe.label), versions, computation.run, detached=unit is None
-        )
+        computed = await self._flights.run((name, self._recipe.label), versions, computation.run, detached=unit is None)
         return self._recipe.hand_out(computed)
 
     def _share(self, entry: CacheEntry, value: T) -> None:

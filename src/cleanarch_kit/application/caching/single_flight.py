@@ -1,6 +1,7 @@
 """One computation for all who ask for the same thing at the same time."""
 
 from asyncio import AbstractEventLoop, Future, Task, create_task, gather, get_running_loop, shield
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -8,6 +9,8 @@ from typing import Any, TypeVar
 __all__ = ["SingleFlight"]
 
 T = TypeVar("T")
+
+_REMEMBERED = 1_000
 
 _flying: ContextVar[frozenset[tuple[int, Hashable]]] = ContextVar("flying", default=frozenset())
 """What is being computed by the code that runs in this context."""
@@ -24,6 +27,9 @@ class SingleFlight:
     """
 
     def __init__(self) -> None:
+        self.landings = 0
+        """How many computations have ended well so far."""
+        self._landed: OrderedDict[Hashable, int] = OrderedDict()
         self._flights: dict[Hashable, _Flight] = {}
         self._tasks: set[Task[None]] = set()
 
@@ -56,6 +62,13 @@ class SingleFlight:
         """Whether there is a computation that could be joined."""
         flight = self._flights.get(name)
         return flight is not None and flight.suits(versions)
+
+    def has_landed(self, name: Hashable, since: int) -> bool:
+        """Whether a computation of a name has ended well since there were so many `landings`.
+
+        Of the thousand names that landed last; of others the answer is False.
+        """
+        return self._landed.get(name, 0) > since
 
     def begin(self, name: Hashable, versions: tuple[str, ...], compute: Callable[[], Awaitable[object]]) -> "_Flight":
         """Begin a detached computation without waiting for it."""
@@ -96,11 +109,19 @@ class SingleFlight:
             raise
         else:
             flight.result.set_result(value)
+            self._note(flight.name)
             return value
         finally:
             _flying.set(above)
             if self._flights.get(flight.name) is flight:
                 del self._flights[flight.name]
+
+    def _note(self, name: Hashable) -> None:
+        self.landings += 1
+        self._landed[name] = self.landings
+        self._landed.move_to_end(name)
+        if len(self._landed) > _REMEMBERED:
+            self._landed.popitem(last=False)
 
 
 class _AbandonedError(Exception):
