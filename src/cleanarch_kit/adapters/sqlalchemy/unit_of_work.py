@@ -1,6 +1,6 @@
 """`SqlAlchemyUnitOfWork`: a unit of work over one transaction of a relational database."""
 
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
@@ -15,8 +15,11 @@ from cleanarch_kit.application.ports.outbox import OutboxWriter
 from cleanarch_kit.application.ports.unit_of_work import current_unit_of_work
 from cleanarch_kit.application.tracking.after_commit import ErrorReport, TagInvalidator
 from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
+from cleanarch_kit.errors import UnitOfWorkStateError
 
 __all__ = ["SqlAlchemyUnitOfWork"]
+
+_READ_ONLY = "this unit of work is read-only: open one without read_only=True to change something through its session"
 
 
 class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
@@ -103,7 +106,13 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
 
     def _note_statement(self, state: ORMExecuteState) -> None:
         if not state.is_select:
-            self.writing()
+            self._note_change()
 
-    def _note_flush(self, _session: Session, _context: object, _instances: Any) -> None:
-        self.writing()
+    def _note_flush(self, _session: Session, _context: object, _instances: object) -> None:
+        self._note_change()
+
+    def _note_change(self) -> None:
+        """As `writing`, also in the middle of a statement or of the commit."""
+        if self.read_only:
+            raise UnitOfWorkStateError(_READ_ONLY)
+        self._touched = True

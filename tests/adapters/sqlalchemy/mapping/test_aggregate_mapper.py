@@ -1,0 +1,204 @@
+"""An aggregate with collections: loaded by one SELECT for each, compared by key, saved and deleted as a whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
+from cleanarch_kit.adapters.sqlalchemy import Owned, SqlAlchemyRepository, SqlAlchemyUnitOfWork
+from cleanarch_kit.domain import AggregateRoot, Entity, EntityId, Money
+from cleanarch_kit.errors import ConcurrencyError, DuplicateError
+
+
+class OrderId(EntityId): ...
+
+
+class LineId(EntityId): ...
+
+
+@dataclass(kw_only=True)
+class Line(Entity[LineId]):
+    text: str
+    price: Money
+
+
+@dataclass(frozen=True)
+class Label:
+    name: str
+    color: str
+
+
+@dataclass(kw_only=True)
+class Order(AggregateRoot[OrderId]):
+    customer: str
+    lines: list[Line] = field(default_factory=list[Line])
+    labels: frozenset[Label] = frozenset()
+
+
+metadata = sa.MetaData()
+orders = sa.Table(
+    "orders",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("customer", sa.String(100), nullable=False),
+)
+order_lines = sa.Table(
+    "order_lines",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("order_id", sa.Uuid, sa.ForeignKey("orders.id"), nullable=False),
+    sa.Column("text", sa.String(100), nullable=False),
+    sa.Column("price_amount", sa.BigInteger, nullable=False),
+    sa.Column("price_currency", sa.String(3), nullable=False),
+)
+order_labels = sa.Table(
+    "order_labels",
+    metadata,
+    sa.Column("order_id", sa.Uuid, sa.ForeignKey("orders.id"), primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("color", sa.String(100), nullable=False),
+)
+
+
+class SqlOrders(SqlAlchemyRepository[Order, OrderId]):
+    table = orders
+    children: ClassVar = {"lines": Owned(order_lines), "labels": Owned(order_labels, key="name")}
+
+
+def a_line(text: str, amount: int = 1) -> Line:
+    return Line(id=LineId.new(), text=text, price=Money(amount, "EUR"))
+
+
+def an_order(*texts: str, labels: Sequence[Label] = ()) -> Order:
+    return Order(id=OrderId.new(), customer="Ada", lines=[a_line(text) for text in texts], labels=frozenset(labels))
+
+
+@pytest.fixture
+async def tables(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+
+
+Sessions = async_sessionmaker[AsyncSession]
+
+
+@pytest.mark.usefixtures("tables")
+class TestAggregate:
+    async def save(self, sessions: Sessions, *saved: Order) -> None:
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            await SqlOrders(unit).add_all(saved)
+
+    async def stored(self, sessions: Sessions, order: Order) -> Order:
+        async with SqlAlchemyUnitOfWork(sessions, read_only=True) as unit:
+            return await SqlOrders(unit).get(order.id)
+
+    async def test_it_comes_back_whole(self, sessions: Sessions) -> None:
+        order = an_order("a", "b", labels=[Label("new", "red")])
+        empty = an_order()
+        await self.save(sessions, order, empty)
+        found = await self.stored(sessions, order)
+        assert [(line.id, line.text, line.price) for line in found.lines] == [
+            (line.id, line.text, line.price) for line in order.lines
+        ]
+        assert found.labels == order.labels
+        assert (await self.stored(sessions, empty)).lines == []
+
+    async def test_what_changed_is_written_and_the_root_gets_a_version(self, sessions: Sessions) -> None:
+        order = an_order("keep", "change", "remove", labels=[Label("new", "red"), Label("old", "gray")])
+        await self.save(sessions, order)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            loaded = await SqlOrders(unit).get(order.id)
+            loaded.lines[1].text = "changed"
+            del loaded.lines[2]
+            loaded.lines.append(a_line("added", 7))
+            loaded.labels = frozenset({Label("new", "blue")})
+        found = await self.stored(sessions, order)
+        assert [line.text for line in found.lines] == ["keep", "changed", "added"]
+        assert found.labels == {Label("new", "blue")}
+        assert found.version == 2
+
+    async def test_nothing_is_written_where_nothing_changed(self, sessions: Sessions) -> None:
+        order = an_order("a", "b")
+        await self.save(sessions, order)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            loaded = await SqlOrders(unit).get(order.id)
+            loaded.lines.reverse()  # the key gives the order, not the list
+            assert not unit.changed
+        assert (await self.stored(sessions, order)).version == 1
+
+    async def test_a_change_of_a_child_is_checked_like_any_other(self, engine: AsyncEngine, sessions: Sessions) -> None:
+        order = an_order("a")
+        await self.save(sessions, order)
+        detached = await self.stored(sessions, order)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            (await SqlOrders(unit).get(order.id)).lines[0].text = "theirs"
+        detached.lines[0].text = "mine"
+        with pytest.raises(ConcurrencyError):
+            async with SqlAlchemyUnitOfWork(sessions) as unit:
+                await SqlOrders(unit).update(detached)
+
+    async def test_a_detached_aggregate_is_compared_with_what_is_stored(self, sessions: Sessions) -> None:
+        order = an_order("a", "b")
+        await self.save(sessions, order)
+        detached = await self.stored(sessions, order)
+        detached.lines[0].text = "changed"
+        del detached.lines[1]
+        detached.lines.append(a_line("new"))
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            await SqlOrders(unit).update(detached)
+        assert [line.text for line in (await self.stored(sessions, order)).lines] == ["changed", "new"]
+
+    @pytest.mark.parametrize("tracked", [True, False])
+    async def test_deleting_takes_the_children_along(
+        self, engine: AsyncEngine, sessions: Sessions, tracked: bool
+    ) -> None:
+        order = an_order("a", labels=[Label("x", "y")])
+        await self.save(sessions, order)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            repository = SqlOrders(unit)
+            if tracked:
+                await repository.get(order.id)
+            assert await repository.delete(order.id)
+        async with engine.connect() as connection:
+            for table in (orders, order_lines, order_labels):
+                assert (await connection.execute(sa.select(sa.func.count()).select_from(table))).scalar() == 0
+
+    async def test_a_savepoint_gives_the_same_objects_back(self, sessions: Sessions) -> None:
+        order = an_order("a", "b")
+        await self.save(sessions, order)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            loaded = await SqlOrders(unit).get(order.id)
+            first, second = loaded.lines
+            with pytest.raises(RuntimeError):
+                async with unit.savepoint():
+                    first.text = "lost"
+                    loaded.lines = [first, a_line("lost")]
+                    raise RuntimeError
+            assert loaded.lines[0] is first
+            assert first.text == "a"
+            assert loaded.lines[1].id == second.id
+
+    async def test_two_children_of_one_key_are_refused(self, sessions: Sessions) -> None:
+        order = an_order("a")
+        order.lines.append(order.lines[0])
+        with pytest.raises(DuplicateError):
+            await self.save(sessions, order)
+
+    async def test_each_collection_costs_one_select(self, engine: AsyncEngine, sessions: Sessions) -> None:
+        await self.save(sessions, *(an_order("a", "b", labels=[Label("x", "y")]) for _ in range(20)))
+        statements: list[str] = []
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            statements.append(statement)
+
+        event.listen(engine.sync_engine, "before_cursor_execute", note)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            found = await SqlOrders(unit).list()
+            assert sum(len(order.lines) for order in found) == 40
+            assert [len(order.lines) async for order in SqlOrders(unit).stream()] == [2] * 20
+        assert len([statement for statement in statements[:3] if "SELECT" in statement]) == 3
