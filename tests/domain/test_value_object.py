@@ -69,6 +69,7 @@ class TestValues:
         assert Sku("A1") != ShortSku("A1")
         assert Sku("A1") != "A1"
         assert len({Sku("A1"), Sku("a1"), ShortSku("A1"), Quantity(1), Agreed(True)}) == 4
+        assert len({hash(Sku("A1")), hash(ShortSku("A1")), hash(Sku("A2")), hash("A1")}) == 4
 
     def test_values_are_ordered_within_their_class(self) -> None:
         assert sorted([Quantity(3), Quantity(1), Quantity(2)]) == [Quantity(1), Quantity(2), Quantity(3)]
