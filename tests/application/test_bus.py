@@ -1,11 +1,13 @@
 """The bus brings each message to its handler, once, through what was put around it, in a scope of its own."""
 
 import asyncio
+import sys
 import traceback
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, TypeVar, assert_type
 
 import pytest
@@ -13,18 +15,24 @@ import pytest
 from cleanarch_kit.application import (
     Command,
     CommandBus,
+    Correlation,
+    Logging,
     Message,
     MessageBus,
     Next,
     Query,
     QueryBus,
     Resolve,
+    Retry,
     StreamQuery,
+    Timeout,
+    current_context,
     handles,
     only,
     provide,
 )
 from cleanarch_kit.errors import DefinitionError, DependencyError, DuplicateHandlerError, HandlerNotFoundError
+from cleanarch_kit.testing import CancellationStyle, cancel_everywhere
 
 R = TypeVar("R")
 
@@ -480,3 +488,86 @@ async def test_messages_can_be_gathered_and_keep_their_types() -> None:
 def test_what_is_no_handler_is_refused() -> None:
     with pytest.raises(DefinitionError, match="is no handler"):
         MessageBus([Users])
+
+
+@pytest.mark.parametrize("style", CancellationStyle)
+async def test_cancelled_at_any_suspension_every_scope_is_left_once_and_nothing_stays_behind(
+    style: CancellationStyle,
+) -> None:
+    scope = Scopes()
+    inside: list[str] = []
+
+    async def waiting(message: Message[R], call_next: Next[R]) -> R:
+        inside.append("in")
+        try:
+            await asyncio.sleep(0)
+            return await call_next(message)
+        finally:
+            inside.append("out")
+
+    @handles(Create)
+    async def slow(command: Create, *, users: Users) -> int:
+        await asyncio.sleep(0)
+        users.names.append(command.name)
+        await asyncio.sleep(0)
+        return 1
+
+    bus = MessageBus(
+        [slow, import_names],
+        middleware=[Correlation(), Logging(), Retry(), Timeout(60), waiting],
+        scoped_middleware=[waiting],
+        scope=scope,
+    )
+
+    async def verify() -> None:
+        assert scope.log.count("open") == scope.log.count("commit") + scope.log.count("roll back") <= 1
+        assert inside.count("in") == inside.count("out")
+        assert current_context() is None
+        scope.log.clear()
+        inside.clear()
+
+    points = await cancel_everywhere(lambda: bus.execute(Import(("Ada", "Grace"))), verify, style=style)
+    assert points >= 10
+
+
+def python_calls(work: Callable[[], Coroutine[Any, Any, object]]) -> list[str]:
+    """Names of the Python functions that are called; a coroutine counts each time it is resumed."""
+    calls: list[str] = []
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call":
+            calls.append(frame.f_code.co_name)
+
+    async def run() -> None:
+        coroutine = work()
+        sys.setprofile(note)
+        try:
+            await coroutine
+        finally:
+            sys.setprofile(None)
+
+    with pytest.raises(StopIteration):
+        run().send(None)
+    return calls
+
+
+def test_a_message_costs_so_many_python_calls_and_no_more() -> None:
+    """Deterministic, unlike time: whoever adds one has to come here and say so."""
+    bare = MessageBus([echo])
+    layered = MessageBus([echo], middleware=[pass_on] * 3)
+    bound = MessageBus([create]).bound(provide({Users: Users}))
+
+    assert python_calls(lambda: bare.execute(Echo())) == ["run", "echo"]
+    assert python_calls(lambda: layered.execute(Echo())) == ["pass_on", "<lambda>"] * 2 + ["pass_on", "run", "echo"]
+    assert python_calls(lambda: bound.execute(Create("Ada")))[:2] == ["run", "__call__"]
+    assert len(python_calls(lambda: bound.execute(Create("Ada")))) <= 4
+
+
+@dataclass(frozen=True, slots=True)
+class Echo(Command[int]):
+    pass
+
+
+@handles(Echo)
+async def echo(command: Echo) -> int:
+    return 1

@@ -1,4 +1,4 @@
-"""What the bus promises to type checkers beyond the acceptance contract: both report errors on exactly the lines ``# E``.
+"""What the bus promises to type checkers beyond the acceptance contract: errors on exactly the lines ``# E``, in both.
 
 The program is written to a file of its own, because it must not type-check.
 """
