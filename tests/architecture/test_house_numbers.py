@@ -14,7 +14,7 @@ SRC = ROOT / "src" / "cleanarch_kit"
 MODULES = sorted(SRC.rglob("*.py"))
 LONG_ON_PURPOSE = {SRC / "errors.py"}  # one tree, drawn and written in one file
 IGNORE = re.compile(r"#\s*(type|pyright|mypy):\s*ignore")
-REASONED = re.compile(r"#\s*(type|pyright):\s*ignore\[[\w\-, ]+\]\s*#\s*\S")
+REASONED = re.compile(r"#\s*(type|pyright):\s*ignore\[[\w\-, ]+\]\s*[#-]\s*\S")
 PRAGMA = re.compile(r"#\s*pragma:")
 
 
