@@ -161,7 +161,7 @@ class TestConstruction:
 
     def test_nothing_in_a_currency(self) -> None:
         assert Money.zero("EUR") == Money.zero(Currency("EUR")) == Money(0, "EUR")
-        with pytest.raises(InvalidValueError, match="^Currency must be an ISO 4217 code in capitals, such as EUR$"):
+        with pytest.raises(InvalidValueError, match=r"^Currency must be an ISO 4217 code in capitals, such as EUR$"):
             Money.zero("eur")
 
 
