@@ -9,6 +9,7 @@ own) and dropped at its end, whatever happened in between.
 
 import asyncio
 import os
+import re
 import secrets
 import socket
 from collections import Counter
@@ -105,7 +106,10 @@ def lend_database(server: Server, *, create: str, drop: str) -> Iterator[str]:
     scheme = base.scheme.partition("+")[0]
     admin = base._replace(scheme=f"{scheme}+{driver}").geturl()
     name = f"clean_{secrets.token_hex(4)}"
-    in_thread(run_statement(admin, create.format(name=name)))
+    try:
+        in_thread(run_statement(admin, create.format(name=name)))
+    except Exception as error:
+        absent(server, f"it does not let us in ({type(error).__name__})", required=server.variable in os.environ)
     try:
         yield base._replace(scheme=scheme, path=f"/{name}").geturl()
     finally:
@@ -167,7 +171,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.getreports("skipped"):
         _, server, reason = str(report.longrepr).partition(SKIP_PREFIX)
         if server:
-            reasons[reason.rstrip("')\"")] += 1
+            reasons[re.sub(r"['\"][)\]]$", "", reason)] += 1  # the end of a tuple's text
     if reasons:
         terminalreporter.section("servers that were not there", yellow=True)
         for reason, count in sorted(reasons.items()):
