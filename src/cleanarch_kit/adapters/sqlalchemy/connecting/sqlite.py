@@ -8,7 +8,7 @@ import asyncio
 import sqlite3
 from asyncio import CancelledError
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -21,6 +21,9 @@ from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import READ_ONLY
 __all__ = ["is_in_memory", "is_prepared", "prepare_sqlite"]
 
 _WAL_ATTEMPTS = 100
+
+_RawConnection: TypeAlias = Any
+"""A connection of aiosqlite, which has no types of its own here."""
 
 
 def is_in_memory(url: sa.URL) -> bool:
@@ -51,7 +54,7 @@ def _configure(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> Non
     cast(AdaptedConnection, connection).run_async(_set_pragmas)
 
 
-async def _set_pragmas(raw: Any) -> None:
+async def _set_pragmas(raw: _RawConnection) -> None:
     await raw.execute("PRAGMA foreign_keys=ON")
     for attempt in range(_WAL_ATTEMPTS):
         try:
@@ -72,7 +75,7 @@ def _begin(connection: sa.Connection) -> None:
     read_only = bool(options.get(READ_ONLY))
     statement = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
-    async def begin(raw: Any) -> None:
+    async def begin(raw: _RawConnection) -> None:
         if bool(connection.info.get(READ_ONLY)) is not read_only:
             await raw.execute(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
             connection.info[READ_ONLY] = read_only
@@ -99,5 +102,5 @@ def _roll_back(connection: DBAPIConnection, _record: ConnectionPoolEntry, _error
         cast(AdaptedConnection, connection).run_async(_shielded_rollback)
 
 
-async def _shielded_rollback(raw: Any) -> None:
+async def _shielded_rollback(raw: _RawConnection) -> None:
     await asyncio.shield(raw.rollback())

@@ -1,10 +1,11 @@
 """`UnitConnection`: the connection of one unit of work, and the session over it for those who ask for one."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
+    AsyncResult,
     AsyncSession,
     AsyncSessionTransaction,
     AsyncTransaction,
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import begin_read_only, reading_engine
+from cleanarch_kit.adapters.sqlalchemy.loose_types import AnySelect, Parameters
 
 __all__ = ["ConnectionSource", "UnitConnection"]
 
@@ -36,7 +38,16 @@ class UnitConnection:
         read_only: let the database itself refuse changes.
     """
 
-    __slots__ = ("_connection", "_engine", "_may_have_written", "_read_only", "_session", "_session_leads", "_sessions")
+    __slots__ = (
+        "_connection",
+        "_engine",
+        "_may_have_written",
+        "_read_only",
+        "_session",
+        "_session_leads",
+        "_sessions",
+        "_streams",
+    )
 
     def __init__(self, engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession], *, read_only: bool) -> None:
         self._engine = engine
@@ -46,6 +57,7 @@ class UnitConnection:
         self._session: AsyncSession | None = None
         self._session_leads = False
         self._may_have_written = False
+        self._streams: list[AsyncResult[Any]] = []
 
     async def connection(self) -> AsyncConnection:
         """The connection; taken from the pool if this is the first use."""
@@ -77,6 +89,7 @@ class UnitConnection:
 
         Where everything was read, nothing is sent: `close` rolls back, which costs one trip instead of two.
         """
+        await self._close_streams()
         if not self._may_have_written:
             return None
         if self._session is not None:
@@ -89,6 +102,7 @@ class UnitConnection:
 
     async def rollback(self) -> None:
         """Roll back."""
+        await self._close_streams()
         if self._session is not None:
             await self._session.rollback()
         if self._connection is not None and not self._session_leads:
@@ -102,6 +116,7 @@ class UnitConnection:
 
     async def close(self) -> None:
         """Close the session and give the connection back."""
+        await self._close_streams()
         session, self._session = self._session, None
         connection, self._connection = self._connection, None
         try:
@@ -110,3 +125,13 @@ class UnitConnection:
         finally:
             if connection is not None and not self._session_leads:
                 await connection.close()
+
+    async def stream(self, statement: AnySelect, parameters: Parameters) -> AsyncResult[Any]:
+        """Begin to read the rows of a SELECT; closed with the transaction at the latest."""
+        result: AsyncResult[Any] = await (await self.reading()).stream(statement, parameters)
+        self._streams.append(result)
+        return result
+
+    async def _close_streams(self) -> None:
+        while self._streams:
+            await self._streams.pop().close()

@@ -43,6 +43,7 @@ class EntityMapping(Generic[EntityT]):
     def __init__(self, entity_type: type[EntityT], table: sa.Table, rules: MappingRules) -> None:
         derived = derive(entity_type, table, rules)
         code = write_row_code(entity_type, derived, rules)
+        self._own_code = rules.own_code
         self.entity_type = entity_type
         self.table = table
         self.nodes: Mapping[str, FieldNode] = derived.nodes
@@ -57,12 +58,19 @@ class EntityMapping(Generic[EntityT]):
 
     def restore(self, entity: EntityT, loaded: EntityT) -> None:
         """Give an object the state of another one; what no column holds stays as it is."""
-        for name in self.nodes:
+        for name in _attributes(loaded) if self._own_code else self.nodes:
             object.__setattr__(entity, name, getattr(loaded, name))
 
     def _positions(self, columns: Iterable[AnyColumn]) -> tuple[int, ...]:
         by_key = {column.key: position for position, column in enumerate(self.columns)}
         return tuple(by_key[column.key] for column in columns)
+
+
+def _attributes(entity: object) -> list[str]:
+    """The attributes of an object that the author's own code made, but for what no store has to do with."""
+    slots = (name for cls in type(entity).__mro__ for name in getattr(cls, "__slots__", ()))
+    names = dict.fromkeys((*getattr(entity, "__dict__", ()), *slots))
+    return [name for name in names if name != "_pending_events" and hasattr(entity, name)]
 
 
 AnyMapping: TypeAlias = EntityMapping[Any]

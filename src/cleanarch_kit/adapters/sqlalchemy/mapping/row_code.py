@@ -7,7 +7,7 @@ without looking anything up in a mapping. The source is kept, to be read and ste
 import copy
 import inspect
 import linecache
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
@@ -16,6 +16,7 @@ from enum import Enum, Flag
 from typing import Any, NoReturn
 from uuid import UUID
 
+from cleanarch_kit.adapters.sqlalchemy.loose_types import Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import Derived, MappingRules
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
 from cleanarch_kit.domain.value_object import ScalarValue
@@ -40,8 +41,8 @@ class RowCode:
     """
 
     load: Callable[[Any], Any]
-    dump: Callable[[Any], tuple[Any, ...]]
-    identity: Callable[[Any], tuple[Any, ...]]
+    dump: Callable[[Any], Row]
+    identity: Callable[[Any], Row]
     source: str
 
 
@@ -69,7 +70,7 @@ class _Writer:
         self._lines: list[str] = []
         self._depth = 0
         self._variables = 0
-        self._globals: dict[str, Any] = {
+        self._globals: Parameters = {
             "new": object.__new__,
             "assign": object.__setattr__,
             "store": inspect.getattr_static(ScalarValue, "value").__set__,
@@ -193,12 +194,12 @@ class _Writer:
             for cell in self._dumped(f"{guard}{variable}.{name}", part, optional=optional)
         ]
 
-    def _corruption(self) -> Callable[[Sequence[Any], str | None], NoReturn]:
+    def _corruption(self) -> Callable[[Row, str | None], NoReturn]:
         """What raises the error for a row, with the identity that the row has."""
         entity, node, columns = self._entity.__name__, self._nodes[self._key], list(self._cells)
         at = [columns.index(id(column)) for column in columns_of(node)]
 
-        def corrupt(row: Sequence[Any], field: str | None) -> NoReturn:
+        def corrupt(row: Row, field: str | None) -> NoReturn:
             values = [row[position] for position in at]
             identity: object = tuple(values) if len(values) > 1 else values[0]
             if isinstance(node, Wrapped) and issubclass(node.type, ScalarValue):

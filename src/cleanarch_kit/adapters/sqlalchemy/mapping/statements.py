@@ -45,17 +45,17 @@ class Statements:
         of_parent = dict(zip(parent, self._parent, strict=True))
         identity = {columns[at]: name for at, name in zip(mapping.identity_positions, self._identity, strict=True)}
         cells = dict(zip(columns, self._cells, strict=True))
-        self._same_identity = sa.and_(_equal(of_parent), _equal(identity))
+        self._same_identity = sa.and_(*_equal(of_parent), *_equal(identity))
         self._same_row = self._same_identity
         if mapping.version_position is not None and not parent:
             version = columns[mapping.version_position]
-            self._same_row = sa.and_(self._same_identity, _equal({version: "_version"}))
+            self._same_row = sa.and_(self._same_identity, *_equal({version: "_version"}))
         self.insert = sa.insert(table).values(
             {column: _bound(column, name) for column, name in (of_parent | cells).items()}
         )
         self.delete = sa.delete(table).where(self._same_row)
         self.delete_by_id = sa.delete(table).where(self._same_identity)
-        self.delete_all = sa.delete(table).where(_equal(of_parent))
+        self.delete_all = sa.delete(table).where(*_equal(of_parent))
         self.by_id = lru_cache(maxsize=None)(self._by_id)
         self.update = lru_cache(maxsize=_UPDATES)(self._update)
 
@@ -115,5 +115,5 @@ def _bound(column: AnyColumn, name: str) -> sa.BindParameter[Any]:
     return sa.bindparam(name, type_=value_type(column))
 
 
-def _equal(parameters: Mapping[AnyColumn, str]) -> sa.ColumnElement[bool]:
-    return sa.and_(sa.true(), *(column == _bound(column, name) for column, name in parameters.items()))
+def _equal(parameters: Mapping[AnyColumn, str]) -> list[sa.ColumnElement[bool]]:
+    return [column == _bound(column, name) for column, name in parameters.items()]

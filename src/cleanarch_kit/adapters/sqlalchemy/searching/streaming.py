@@ -51,9 +51,5 @@ async def open_stream(
     Raises:
         StorageError: the store refused or failed.
     """
-
-    async def start() -> AsyncResult[Any]:
-        result: AsyncResult[Any] = await (await connection.reading()).stream(statement, parameters)
-        return result
-
-    return RowStream(connection, mapper, await translated(start(), mapper.metadata))
+    result = await translated(connection.stream(statement, parameters), mapper.metadata)
+    return RowStream(connection, mapper, result)
