@@ -31,8 +31,8 @@ EventT = TypeVar("EventT", bound=DomainEvent)
 OtherT = TypeVar("OtherT", bound=DomainEvent, default=DomainEvent)
 P = ParamSpec("P", default=...)
 
-_Returning: TypeAlias = Coroutine[Any, Any, ResultT]  # what `async def` makes of its result
-_Done: TypeAlias = Coroutine[object, None, None]
+_Returning: TypeAlias = Coroutine[object, None, ResultT]  # what `async def` makes of its result
+_Self: TypeAlias = Any  # the class that is being defined, which has no name yet
 
 _MARKS = "__cleanarch_kit_marks__"
 
@@ -87,7 +87,7 @@ class _Handles(Generic[MessageT_co]):
     def __init__(self, message: type[MessageT_co]) -> None:
         self._message = message
 
-    # `self` of a method belongs to the class that is being defined and has no name yet: Never takes it, Any gives it.
+    # Never takes the `self` of every method, and no message.
     @overload
     def __call__(
         self: "_Handles[Message[ResultT]]", handler: Callable[Concatenate[MessageT_co, P], _Returning[ResultT]], /
@@ -95,7 +95,7 @@ class _Handles(Generic[MessageT_co]):
     @overload
     def __call__(
         self: "_Handles[Message[ResultT]]", handler: Callable[[Never, MessageT_co], _Returning[ResultT]], /
-    ) -> Callable[[Any, MessageT_co], _Returning[ResultT]]: ...
+    ) -> Callable[[_Self, MessageT_co], _Returning[ResultT]]: ...
     def __call__(self, handler: Callable[..., _Returning[object]], /) -> Callable[..., _Returning[object]]:
         if not _is_async(handler, inspect.iscoroutinefunction):
             raise DefinitionError(
@@ -125,7 +125,7 @@ class _HandlesStream(Generic[StreamT_co]):
     @overload
     def __call__(
         self: "_HandlesStream[StreamQuery[ResultT]]", handler: Callable[[Never, StreamT_co], AsyncIterator[ResultT]], /
-    ) -> Callable[[Any, StreamT_co], AsyncIterator[ResultT]]: ...
+    ) -> Callable[[_Self, StreamT_co], AsyncIterator[ResultT]]: ...
     def __call__(self, handler: Callable[..., AsyncIterator[object]], /) -> Callable[..., AsyncIterator[object]]:
         if not _is_async(handler, inspect.isasyncgenfunction):
             raise DefinitionError(
@@ -149,17 +149,19 @@ class _On(Generic[EventT]):
     @overload
     def __call__(
         self, handler: Callable[Concatenate[EventT | OtherT, P], _Returning[None]], /
-    ) -> Callable[Concatenate[EventT | OtherT, P], _Done]: ...
+    ) -> Callable[Concatenate[EventT | OtherT, P], _Returning[None]]: ...
     @overload
     def __call__(
         self, handler: Callable[Concatenate[EventT, P], _Returning[None]], /
-    ) -> Callable[Concatenate[EventT, P], _Done]: ...
+    ) -> Callable[Concatenate[EventT, P], _Returning[None]]: ...
     @overload
     def __call__(
         self, handler: Callable[[Never, EventT | OtherT], _Returning[None]], /
-    ) -> Callable[[Any, EventT | OtherT], _Done]: ...
+    ) -> Callable[[_Self, EventT | OtherT], _Returning[None]]: ...
     @overload
-    def __call__(self, handler: Callable[[Never, EventT], _Returning[None]], /) -> Callable[[Any, EventT], _Done]: ...
+    def __call__(
+        self, handler: Callable[[Never, EventT], _Returning[None]], /
+    ) -> Callable[[_Self, EventT], _Returning[None]]: ...
     def __call__(self, handler: Callable[..., _Returning[None]], /) -> Callable[..., _Returning[None]]:
         if not _is_async(handler, inspect.iscoroutinefunction):
             raise DefinitionError(

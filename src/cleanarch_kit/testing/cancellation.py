@@ -4,11 +4,14 @@ import asyncio
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 __all__ = ["CancellationStyle", "cancel_everywhere", "interrupted"]
 
 T = TypeVar("T")
+
+_Said: TypeAlias = Any
+"""What an event loop and its futures say to each other."""
 
 _MESSAGE = "by the test"
 
@@ -25,11 +28,11 @@ class CancellationStyle(Enum):
 class _Interruption(Generic[T]):
     """Runs a coroutine step by step, and does something at its n-th suspension and after it."""
 
-    def __init__(self, work: Coroutine[Any, Any, T], act: Callable[[int], object]) -> None:
+    def __init__(self, work: Coroutine[_Said, _Said, T], act: Callable[[int], object]) -> None:
         self._work = work
         self._act = act
 
-    def __await__(self) -> Generator[Any, Any, T]:  # Any: what an event loop and its futures say to each other
+    def __await__(self) -> Generator[_Said, _Said, T]:  # Any: what an event loop and its futures say to each other
         steps = self._work.__await__()
         suspensions = 0
         send: Callable[[], object] = steps.__next__
@@ -49,15 +52,15 @@ class _Interruption(Generic[T]):
                 send = _sender(steps, answer)
 
 
-def _thrower(steps: Generator[Any, Any, Any], error: BaseException) -> Callable[[], object]:
+def _thrower(steps: Generator[_Said, _Said, _Said], error: BaseException) -> Callable[[], object]:
     return lambda: steps.throw(error)
 
 
-def _sender(steps: Generator[Any, Any, Any], answer: object) -> Callable[[], object]:
+def _sender(steps: Generator[_Said, _Said, _Said], answer: object) -> Callable[[], object]:
     return lambda: steps.send(answer)
 
 
-async def interrupted(work: Coroutine[Any, Any, T], act: Callable[[int], object]) -> T:
+async def interrupted(work: Coroutine[_Said, _Said, T], act: Callable[[int], object]) -> T:
     """Run a coroutine in the current task, and call a function at each of its suspensions.
 
     Args:
@@ -72,7 +75,7 @@ async def interrupted(work: Coroutine[Any, Any, T], act: Callable[[int], object]
 
 
 async def cancel_everywhere(
-    scenario: Callable[[], Coroutine[Any, Any, object]],
+    scenario: Callable[[], Coroutine[_Said, _Said, object]],
     verify: Callable[[], Awaitable[None]],
     *,
     style: CancellationStyle = CancellationStyle.TASK,
@@ -102,7 +105,7 @@ async def cancel_everywhere(
     raise AssertionError(f"the scenario suspends more than {limit} times")
 
 
-async def _run_once(work: Coroutine[Any, Any, object], point: int, style: CancellationStyle) -> bool:
+async def _run_once(work: Coroutine[_Said, _Said, object], point: int, style: CancellationStyle) -> bool:
     reached = False
     sibling_fails = asyncio.Event()
     timeout = asyncio.timeout(None)
@@ -143,7 +146,7 @@ class _SiblingFailed(Exception):  # noqa: N818 - it is no error of anybody's
     """The other task of the group failed, as it was asked to."""
 
 
-async def _beside(work: Coroutine[Any, Any, None], fail: asyncio.Event) -> None:
+async def _beside(work: Coroutine[_Said, _Said, None], fail: asyncio.Event) -> None:
     async def sibling() -> None:
         await fail.wait()
         raise _SiblingFailed

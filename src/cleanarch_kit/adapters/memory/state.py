@@ -7,14 +7,15 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from cleanarch_kit.domain.value_object import ScalarValue
 
-__all__ = ["State", "capture", "rebuild", "restore"]
+__all__ = ["Held", "State", "capture", "rebuild", "restore"]
 
-# Any stands here for objects that know nothing of this module: whatever a field of an entity may hold.
+Held: TypeAlias = Any
+"""Whatever a field of an entity may hold: it knows nothing of this module."""
 
 
 class State(NamedTuple):
@@ -25,31 +26,31 @@ class State(NamedTuple):
         parts: its captured parts; for an entity a mapping by field.
     """
 
-    kind: type[Any]
-    parts: Any
+    kind: type[Held]
+    parts: Held
 
 
 class _Form:
     """How objects of a type are taken apart and put together; as it stands, for types that copy themselves."""
 
-    def __init__(self, kind: type[Any]) -> None:
+    def __init__(self, kind: type[Held]) -> None:
         self.kind = kind
 
-    def take(self, value: Any) -> Any:
+    def take(self, value: Held) -> Held:
         return copy.deepcopy(value)
 
-    def make(self, parts: Any) -> Any:
+    def make(self, parts: Held) -> Held:
         return copy.deepcopy(parts)
 
 
-def capture(value: Any) -> Any:
+def capture(value: Held) -> Held:
     """The state of a value, deep; a value that cannot change stands for itself."""
-    kind: type[Any] = value.__class__
+    kind: type[Held] = value.__class__
     form = _form(kind)
     return value if form is None else State(kind, form.take(value))
 
 
-def rebuild(state: Any) -> Any:
+def rebuild(state: Held) -> Held:
     """A new value with a state, made without running a constructor."""
     if type(state) is not State:
         return state
@@ -64,31 +65,31 @@ def restore(entity: object, state: State) -> None:
 
 
 class _Items(_Form):
-    def take(self, value: Any) -> Any:
+    def take(self, value: Held) -> Held:
         return tuple(map(capture, value))
 
-    def make(self, parts: Any) -> Any:
+    def make(self, parts: Held) -> Held:
         return self.kind(map(rebuild, parts))
 
 
 class _NamedItems(_Items):
-    def make(self, parts: Any) -> Any:
+    def make(self, parts: Held) -> Held:
         return self.kind(*map(rebuild, parts))
 
 
 class _Members(_Form):
-    def take(self, value: Any) -> Any:
+    def take(self, value: Held) -> Held:
         return frozenset(value)
 
-    def make(self, parts: Any) -> Any:
+    def make(self, parts: Held) -> Held:
         return self.kind(parts)
 
 
 class _Entries(_Form):
-    def take(self, value: Any) -> Any:
+    def take(self, value: Held) -> Held:
         return {key: capture(item) for key, item in value.items()}
 
-    def make(self, parts: Any) -> Any:
+    def make(self, parts: Held) -> Held:
         made = self.kind()
         made.update((key, rebuild(item)) for key, item in parts.items())
         return made
@@ -97,15 +98,15 @@ class _Entries(_Form):
 class _Attributes(_Form):
     """A plain object: whatever attributes it has."""
 
-    def take(self, value: Any) -> Any:
+    def take(self, value: Held) -> Held:
         return {name: capture(getattr(value, name)) for name in self.names(value)}
 
-    def make(self, parts: Any) -> Any:
+    def make(self, parts: Held) -> Held:
         made = object.__new__(self.kind)
         restore(made, State(self.kind, parts))
         return made
 
-    def names(self, value: Any) -> Iterator[str]:
+    def names(self, value: Held) -> Iterator[str]:
         for owner in self.kind.__mro__:
             yield from (name for name in _slots(owner) if hasattr(value, name))
         yield from getattr(value, "__dict__", ())
@@ -114,48 +115,48 @@ class _Attributes(_Form):
 class _Fields(_Attributes):
     """A dataclass: all fields but the private ones that its constructor does not take."""
 
-    def __init__(self, kind: type[Any]) -> None:
+    def __init__(self, kind: type[Held]) -> None:
         super().__init__(kind)
-        its_fields: tuple[Field[Any], ...] = fields(kind)
+        its_fields: tuple[Field[Held], ...] = fields(kind)
         self._names = [field.name for field in its_fields if field.init or not field.name.startswith("_")]
-        self._defaults: list[tuple[str, Any, Any]] = [
+        self._defaults: list[tuple[str, Held, Held]] = [
             (field.name, field.default_factory, field.default)
             for field in its_fields
             if field.name not in self._names and not (field.default is field.default_factory is MISSING)
         ]
 
-    def make(self, parts: Any) -> Any:
+    def make(self, parts: Held) -> Held:
         made = super().make(parts)
         for name, factory, default in self._defaults:
             object.__setattr__(made, name, default if factory is MISSING else factory())
         return made
 
-    def names(self, value: Any) -> Iterator[str]:
+    def names(self, value: Held) -> Iterator[str]:
         return (name for name in self._names if hasattr(value, name))
 
 
-_UNCHANGING: tuple[type[Any], ...] = (
+_UNCHANGING: tuple[type[Held], ...] = (
     *(NoneType, bool, int, float, complex, str, bytes, Decimal, UUID, date, datetime, time, timedelta, type),
     *(Enum, ScalarValue),
 )
-_BUILT_IN: dict[type[Any], type[_Form]] = {
+_BUILT_IN: dict[type[Held], type[_Form]] = {
     list: _Items,
     tuple: _Items,
     set: _Members,
     frozenset: _Members,
     dict: _Entries,
 }
-_forms: dict[type[Any], _Form | None] = {}
+_forms: dict[type[Held], _Form | None] = {}
 
 
-def _form(kind: type[Any]) -> _Form | None:
+def _form(kind: type[Held]) -> _Form | None:
     """The form of a type, or None where its values cannot change."""
     if kind not in _forms:
         _forms[kind] = None if issubclass(kind, _UNCHANGING) else _form_class(kind)(kind)
     return _forms[kind]
 
 
-def _form_class(kind: type[Any]) -> type[_Form]:
+def _form_class(kind: type[Held]) -> type[_Form]:
     if kind in _BUILT_IN:
         return _BUILT_IN[kind]
     if is_dataclass(kind):
@@ -168,8 +169,8 @@ def _form_class(kind: type[Any]) -> type[_Form]:
     return next((form for base, form in _BUILT_IN.items() if issubclass(kind, base)), _Attributes)
 
 
-def _slots(owner: type[Any]) -> Iterator[str]:
-    slots: Any = owner.__dict__.get("__slots__", ())
+def _slots(owner: type[Held]) -> Iterator[str]:
+    slots: Held = owner.__dict__.get("__slots__", ())
     for name in (slots,) if isinstance(slots, str) else slots:
         if name in ("__dict__", "__weakref__"):
             continue

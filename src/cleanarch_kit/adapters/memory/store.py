@@ -1,10 +1,10 @@
 """Tables that live as long as the object that holds them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from cleanarch_kit.adapters.memory.locks import LockTable
-from cleanarch_kit.adapters.memory.state import State, rebuild
+from cleanarch_kit.adapters.memory.state import Held, State, rebuild
 from cleanarch_kit.errors import DuplicateError
 
 __all__ = ["InMemoryStore", "Row", "UniqueKeys", "unique_key"]
@@ -22,15 +22,14 @@ class Row:
         state: its state, which nobody else holds.
     """
 
-    # Any: entities of all types lie side by side in a store
     __slots__ = ("_view", "state")
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self._view: Any = None
+        self._view: Held = None
 
     @property
-    def view(self) -> Any:
+    def view(self) -> Held:
         """An entity of this state, to be looked at and never handed out."""
         if self._view is None:
             self._view = rebuild(self.state)
@@ -46,15 +45,15 @@ class InMemoryStore:
     """
 
     def __init__(self) -> None:
-        self.tables: dict[object, dict[object, Any]] = {}
+        self.tables: dict[object, dict[object, Held]] = {}
         self.locks = LockTable()
-        self._unique: dict[type, dict[str, Callable[[Any], object]]] = {}
+        self._unique: dict[type, dict[str, Callable[[Held], object]]] = {}
 
-    def unique_keys(self, entity_type: type) -> Mapping[str, Callable[[Any], object]]:
+    def unique_keys(self, entity_type: type) -> Mapping[str, Callable[[Held], object]]:
         """The unique constraints of a type, of all its repositories together."""
         return self._unique.get(entity_type, {})
 
-    def declare(self, entity_type: type, unique: UniqueKeys[Any]) -> None:
+    def declare(self, entity_type: type, unique: UniqueKeys[Held]) -> None:
         """Keep unique constraints of a type from now on.
 
         Raises:
@@ -71,7 +70,7 @@ class InMemoryStore:
             known[constraint] = unique[constraint]
 
 
-def unique_key(key_of: Callable[[Any], object], row: Row) -> object | None:
+def unique_key(key_of: Callable[[Held], object], row: Row) -> object | None:
     """The key of a row, or None where it has none."""
     key: object = key_of(row.view)
     return None if key is None or _has_none(key) else key

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
+from cleanarch_kit.adapters.memory.state import Held
 from cleanarch_kit.adapters.memory.store import InMemoryStore
 from cleanarch_kit.application.tracking.transaction import Transaction
 from cleanarch_kit.errors import UnitOfWorkStateError
@@ -21,7 +22,7 @@ _OWN_LOCK = (
     "this unit of work would wait for itself: another one of the same task is still open and has changed or locked"
     " the same row; leave its block first"
 )
-_NOTHING: Final[dict[object, Any]] = {}
+_NOTHING: Final[dict[object, Held]] = {}
 
 
 class InMemoryTransaction(Transaction["InMemoryTransaction"]):
@@ -38,8 +39,8 @@ class InMemoryTransaction(Transaction["InMemoryTransaction"]):
     def __init__(self, store: InMemoryStore) -> None:
         self.store = store
         self.task: asyncio.Task[object] | None = None
-        self._written: dict[object, dict[object, Any]] = {}
-        self._undo: list[tuple[object, object, Any]] = []
+        self._written: dict[object, dict[object, Held]] = {}
+        self._undo: list[tuple[object, object, Held]] = []
         self._locked: list[object] = []
 
     @property
@@ -77,14 +78,14 @@ class InMemoryTransaction(Transaction["InMemoryTransaction"]):
         await asyncio.sleep(0)
         return InMemorySavepoint(self, len(self._undo), len(self._locked))
 
-    def read(self, table: object, key: object) -> Any:
+    def read(self, table: object, key: object) -> Held:
         """What stands under a key for this transaction, or None."""
         value = self._written.get(table, _NOTHING).get(key, _Mark.UNTOUCHED)
         if value is _Mark.UNTOUCHED:
             return self.store.tables.get(table, _NOTHING).get(key)
         return None if value is _Mark.DELETED else value
 
-    def items(self, table: object) -> Iterator[tuple[object, Any]]:
+    def items(self, table: object) -> Iterator[tuple[object, Held]]:
         """Everything in a table, for this transaction."""
         committed, written = self.store.tables.get(table, _NOTHING), self._written.get(table, _NOTHING)
         for key, value in {**committed, **written}.items():

@@ -1,11 +1,12 @@
 """Discovery: the handlers among functions, classes, instances and modules that were given to a bus or a publisher."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeAlias
 
+from cleanarch_kit.application.dispatch.calls import Call
 from cleanarch_kit.application.dispatch.dependencies import (
     Dependency,
     constructor_dependencies,
@@ -37,7 +38,7 @@ class Handler:
     """
 
     subject: type[object]
-    target: Callable[..., Any]
+    target: Call
     construct: type[object] | None
     source: object
     name: str
@@ -80,7 +81,7 @@ def handlers_in(candidate: object, mark: _Mark) -> list[Handler]:
     return [handler for member in members for handler in _handlers_of(member, mark)]
 
 
-def handler_of(function: Callable[..., Any], subject: type[object]) -> Handler:
+def handler_of(function: Call, subject: type[object]) -> Handler:
     """Return the handler that a function, a bound method or a callable object is for one message or event class.
 
     Raises:

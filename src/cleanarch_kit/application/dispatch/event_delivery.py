@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import ClassVar, Protocol, TypeAlias
 
-from cleanarch_kit.application.dispatch.invocation import Run, noted
+from cleanarch_kit.application.dispatch.calls import Run
+from cleanarch_kit.application.dispatch.invocation import noted
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.errors import DefinitionError
 

@@ -21,19 +21,17 @@ from dataclasses import dataclass
 from functools import cache, partial
 from textwrap import indent
 from types import CodeType
-from typing import Any, TypeAlias
+from typing import TypeAlias, cast
 
+from cleanarch_kit.application.dispatch.calls import Call, Join, Run
 from cleanarch_kit.application.dispatch.dependencies import Dependency
 from cleanarch_kit.application.dispatch.discovery import Handler
 from cleanarch_kit.application.scope import Resolve, Scope
 from cleanarch_kit.errors import DefinitionError, DependencyError
 
-__all__ = ["Invocation", "Run", "ScopedStep", "Views", "compile_invocation", "noted"]
+__all__ = ["Invocation", "ScopedStep", "Views", "compile_invocation", "noted"]
 
-Run: TypeAlias = Callable[[Any], Any]
-"""A compiled way to the handler, for messages of one type: gives a coroutine, or a stream's async generator."""
-
-Views: TypeAlias = Mapping[type[object], Callable[[Resolve], Any]]
+Views: TypeAlias = Mapping[type[object], Callable[[Resolve], object]]
 """Keys that stand for a bus within the running scope, each with what makes one of the scope's resolver."""
 
 _MESSAGE = "return await {call}"
@@ -69,7 +67,7 @@ class ScopedStep:
     """
 
     name: str
-    target: Callable[..., Any]
+    target: Call
     dependencies: tuple[Dependency, ...]
 
 
@@ -83,7 +81,7 @@ class Invocation:
     """
 
     run: Run
-    join: Callable[[Any, Resolve], Any]
+    join: Join
 
 
 def noted(error: BaseException, note: str) -> None:
@@ -106,7 +104,7 @@ def compile_invocation(
         views: the keys that are not asked from the resolver.
         stream: whether the handler is an async generator.
     """
-    names: dict[str, Any] = {
+    names: dict[str, object] = {
         "aclosing": aclosing,
         "around": _around,
         "construct": handler.construct,
@@ -127,7 +125,7 @@ def compile_invocation(
     return Invocation(_defined(own, names), join)
 
 
-def _call(handler: Handler, steps: Sequence[ScopedStep], views: Views, names: dict[str, Any]) -> str:
+def _call(handler: Handler, steps: Sequence[ScopedStep], views: Views, names: dict[str, object]) -> str:
     """Write the call of the outermost step, or of the handler itself, and put what it refers to into `names`."""
 
     def resolved(dependency: Dependency) -> str:
@@ -151,15 +149,14 @@ def _call(handler: Handler, steps: Sequence[ScopedStep], views: Views, names: di
     return f"target({', '.join(['message', *arguments])})"
 
 
-def _around(target: Callable[..., Any], values: dict[str, Any], following: Run) -> Run:
+def _around(target: Call, values: dict[str, object], following: Run) -> Run:
     return lambda message: target(message, following, **values)
 
 
-def _defined(source: str, names: dict[str, Any]) -> Callable[..., Any]:
+def _defined(source: str, names: dict[str, object]) -> Call:
     space = dict(names)
     exec(_compiled(source), space)  # noqa: S102 - text of our own, in which only names of parameters vary
-    run: Callable[..., Any] = space["run"]
-    return run
+    return cast("Call", space["run"])
 
 
 @cache
@@ -176,10 +173,10 @@ def _missing_scope(handler: Handler, *, stream: bool) -> Run:
         " give it one with scope=, or use bus.bound(resolve)"
     )
 
-    async def run(_: Any) -> Any:
+    async def run(_: object) -> None:
         raise DependencyError(error)
 
-    async def iterate(_: Any) -> AsyncGenerator[Any]:
+    async def iterate(_: object) -> AsyncGenerator[None]:
         raise DependencyError(error)
         yield
 

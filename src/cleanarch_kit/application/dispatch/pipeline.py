@@ -1,9 +1,9 @@
 """Pipelines: all the way from a message to its handler, compiled when the bus is built."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from cleanarch_kit.application.dispatch.calls import Call, Join, Run
 from cleanarch_kit.application.dispatch.dependencies import (
     Dependency,
     keyword_dependencies,
@@ -11,7 +11,7 @@ from cleanarch_kit.application.dispatch.dependencies import (
     qualified_name,
 )
 from cleanarch_kit.application.dispatch.discovery import Handler
-from cleanarch_kit.application.dispatch.invocation import Run, ScopedStep, Views, compile_invocation
+from cleanarch_kit.application.dispatch.invocation import ScopedStep, Views, compile_invocation
 from cleanarch_kit.application.dispatch.isolation import isolated
 from cleanarch_kit.application.messages import StreamQuery
 from cleanarch_kit.application.middleware.protocol import (
@@ -41,12 +41,12 @@ class Pipeline:
     """
 
     handler: Handler
-    outer: tuple[Any, ...]
+    outer: tuple[Call, ...]
     inner: tuple[ScopedStep, ...]
     scope: Scope | None
     needed: tuple[Dependency, ...]
     run: Run
-    join: Callable[[Any, Resolve], Any]
+    join: Join
 
 
 def compile_pipeline(
@@ -92,7 +92,7 @@ def name_of(middleware: object) -> str:
     return qualified_name(middleware)
 
 
-def _check_order(handler: Handler, steps: Sequence[Any]) -> None:
+def _check_order(handler: Handler, steps: Sequence[object]) -> None:
     """Refuse what answers in the handler's place before it is known whether the caller may have the answer."""
     answering = None
     for step in steps:
@@ -105,34 +105,32 @@ def _check_order(handler: Handler, steps: Sequence[Any]) -> None:
             answering = step
 
 
-def _applying(middleware: Iterable[object], message_type: type[object]) -> tuple[Any, ...]:
+def _applying(middleware: Iterable[Call | MiddlewareFactory], message_type: type[object]) -> tuple[Call, ...]:
     chosen = (step.middleware_for(message_type) if isinstance(step, MiddlewareFactory) else step for step in middleware)
     return tuple(step for step in chosen if step is not None)
 
 
-def _wrapped(targets: Sequence[Callable[..., Any]], run: Run) -> Run:
+def _wrapped(targets: Sequence[Call], run: Run) -> Run:
     for target in reversed(targets):
         run = _around(target, run)
     return run
 
 
-def _around(target: Callable[..., Any], following: Run) -> Run:
+def _around(target: Call, following: Run) -> Run:
     return lambda message: target(message, following)
 
 
-def _joining(
-    targets: Sequence[Callable[..., Any]], join: Callable[[Any, Resolve], Any]
-) -> Callable[[Any, Resolve], Any]:
+def _joining(targets: Sequence[Call], join: Join) -> Join:
     if not targets:
         return join
 
-    def joined(message: Any, resolve: Resolve) -> Any:
+    def joined(message: object, resolve: Resolve) -> object:
         return _wrapped(targets, lambda passed: join(passed, resolve))(message)
 
     return joined
 
 
-def _outside(middleware: Any, *, stream: bool) -> Callable[..., Any]:
+def _outside(middleware: Call, *, stream: bool) -> Call:
     """Return what is called of a middleware outside the scope."""
     target = _target(middleware, stream=stream)
     if getattr(middleware, "placement", Placement.ANYWHERE) is Placement.INSIDE:
@@ -146,22 +144,22 @@ def _outside(middleware: Any, *, stream: bool) -> Callable[..., Any]:
     return target
 
 
-def _inside(middleware: Any, *, stream: bool) -> ScopedStep:
+def _inside(middleware: Call, *, stream: bool) -> ScopedStep:
     target = _target(middleware, stream=stream)
     if getattr(middleware, "placement", Placement.ANYWHERE) is Placement.OUTSIDE:
         raise DefinitionError(f"{name_of(middleware)} belongs {Placement.OUTSIDE.value}")
     return ScopedStep(name_of(middleware), target, _dependencies(middleware, target))
 
 
-def _dependencies(middleware: Any, target: Callable[..., Any]) -> tuple[Dependency, ...]:
+def _dependencies(middleware: Call, target: Call) -> tuple[Dependency, ...]:
     """Return what a middleware says that it depends on, or else what its signature says."""
     stated: tuple[Dependency, ...] | None = getattr(middleware, "dependencies", None)
     return keyword_dependencies(target, positional=2, owner=name_of(middleware)) if stated is None else stated
 
 
-def _target(middleware: Any, *, stream: bool) -> Callable[..., Any]:
+def _target(middleware: Call, *, stream: bool) -> Call:
     """Look up once what is called for a message."""
-    target: Callable[..., Any] | None = middleware
+    target: Call | None = middleware
     if stream:
         target = getattr(middleware, "stream", None)
     elif not hasattr(middleware, "__qualname__"):

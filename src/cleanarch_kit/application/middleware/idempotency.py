@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from cleanarch_kit.application.dispatch.dependencies import Dependency
 from cleanarch_kit.application.dispatch.result_annotation import result_annotation
@@ -19,6 +19,10 @@ __all__ = ["Idempotency", "IdempotencyKey", "idempotent"]
 ResultT = TypeVar("ResultT")
 MessageT = TypeVar("MessageT", bound=Message[object])
 
+# Any: messages and results of all types pass through one middleware
+_KeyOf: TypeAlias = Callable[[Any], str | None]
+_ResultCodec: TypeAlias = Codec[Any]
+
 _logger = logging.getLogger("cleanarch_kit.idempotency")
 
 
@@ -32,7 +36,7 @@ class IdempotencyKey:
     """
 
     message_type: type[object]
-    key: Callable[[Any], str | None]
+    key: _KeyOf
 
 
 def idempotent(message_type: type[MessageT], key: Callable[[MessageT], str | None], /) -> IdempotencyKey:
@@ -69,7 +73,7 @@ class Idempotency:
     """
 
     def __init__(self, keys: Iterable[IdempotencyKey], *, store: IdempotencyStore | None = None) -> None:
-        self._keys: dict[type[object], Callable[[Any], str | None]] = {}
+        self._keys: dict[type[object], _KeyOf] = {}
         self._store = store
         for given in keys:
             if given.message_type in self._keys:
@@ -81,7 +85,7 @@ class Idempotency:
         key = self._keys.get(message_type)
         if key is None:
             return None
-        codec: Codec[Any] = Codec(result_annotation(message_type))
+        codec: _ResultCodec = Codec(result_annotation(message_type))
         name = _Name(message_type, key)
         return _InTransaction(name, codec) if self._store is None else _AfterCommit(name, codec, self._store)
 
@@ -89,7 +93,7 @@ class Idempotency:
 class _Name:
     """Gives a request the name under which the store knows it: of bounded length, and without what a sender wrote."""
 
-    def __init__(self, message_type: type[object], key: Callable[[Any], str | None]) -> None:
+    def __init__(self, message_type: type[object], key: _KeyOf) -> None:
         self._key = key
         self._shown = message_type.__qualname__[-100:]
         self._salt = hashlib.sha256(f"{message_type.__module__}.{message_type.__qualname__}".encode())
@@ -108,7 +112,7 @@ class _InTransaction:
     answers_itself = True
     dependencies = (Dependency("store", IdempotencyStore),)
 
-    def __init__(self, name: _Name, codec: Codec[Any]) -> None:
+    def __init__(self, name: _Name, codec: _ResultCodec) -> None:
         self._name = name
         self._codec = codec
 
@@ -134,7 +138,7 @@ class _AfterCommit:
     placement = Placement.OUTSIDE
     answers_itself = True
 
-    def __init__(self, name: _Name, codec: Codec[Any], store: IdempotencyStore) -> None:
+    def __init__(self, name: _Name, codec: _ResultCodec, store: IdempotencyStore) -> None:
         self._name = name
         self._codec = codec
         self._store = store

@@ -23,9 +23,13 @@ __all__ = ["ChangeTracker", "Flush"]
 EntityT = TypeVar("EntityT", bound=Identified)
 ConnectionT = TypeVar("ConnectionT")
 
-_Recorded: TypeAlias = tuple[AggregateRoot[Any], tuple[DomainEvent, ...]]
-_Batch: TypeAlias = tuple[IdentityMap[Any, ConnectionT], list[Tracked[Any]]]  # Any: types of entities meet here
-_Before: TypeAlias = tuple[IdentityMap[Any, ConnectionT], Tracked[Any], object, int | None, Status | None]
+# Any: entities of all types meet here
+_Root: TypeAlias = AggregateRoot[Any]
+_Tracked: TypeAlias = Tracked[Any]
+_Entities: TypeAlias = IdentityMap[Any, ConnectionT]
+_Recorded: TypeAlias = tuple[_Root, tuple[DomainEvent, ...]]
+_Batch: TypeAlias = tuple[_Entities[ConnectionT], list[_Tracked]]
+_Before: TypeAlias = tuple[_Entities[ConnectionT], _Tracked, object, int | None, Status | None]
 
 
 @dataclass(slots=True)
@@ -42,7 +46,7 @@ class Flush(Generic[ConnectionT]):
     inserts: list[_Batch[ConnectionT]]
     updates: list[_Batch[ConnectionT]]
     deletes: list[_Batch[ConnectionT]]
-    events: list[tuple[AggregateRoot[Any], DomainEvent]]
+    events: list[tuple[_Root, DomainEvent]]
 
     @property
     def writes(self) -> bool:
@@ -75,11 +79,11 @@ class ChangeTracker(Generic[ConnectionT]):
     __slots__ = ("_before", "_deleted", "_events", "_maps", "_new", "_recorded")
 
     def __init__(self) -> None:
-        self._maps: dict[type, IdentityMap[Any, ConnectionT]] = {}
+        self._maps: dict[type, _Entities[ConnectionT]] = {}
         self._new: list[_Batch[ConnectionT]] = []
         self._deleted: list[_Batch[ConnectionT]] = []
         self._recorded: list[_Recorded] = []
-        self._events: list[tuple[AggregateRoot[Any], DomainEvent]] = []
+        self._events: list[tuple[_Root, DomainEvent]] = []
         self._before: list[_Before[ConnectionT]] = []
 
     @property
@@ -123,7 +127,7 @@ class ChangeTracker(Generic[ConnectionT]):
     def remove(self, entities: IdentityMap[EntityT, ConnectionT], tracked: Tracked[EntityT]) -> None:
         """Delete a tracked entity; what it recorded before is published all the same."""
         if events := pull_events(tracked.entity):
-            self._recorded.append((cast("AggregateRoot[Any]", tracked.entity), events))
+            self._recorded.append((cast("_Root", tracked.entity), events))
         self._before.append((entities, tracked, tracked.snapshot, tracked.version, tracked.status))
         if tracked.status is Status.NEW:
             self._new = [(its, [other for other in added if other is not tracked]) for its, added in self._new]
@@ -189,14 +193,14 @@ class ChangeTracker(Generic[ConnectionT]):
         return [(root, (event,)) for root, event in self._events[since:]] + self._recorded
 
 
-def _append(batches: list[_Batch[ConnectionT]], entities: IdentityMap[Any, ConnectionT], tracked: Tracked[Any]) -> None:
+def _append(batches: list[_Batch[ConnectionT]], entities: _Entities[ConnectionT], tracked: _Tracked) -> None:
     if batches and batches[-1][0] is entities:
         batches[-1][1].append(tracked)
     else:
         batches.append((entities, [tracked]))
 
 
-def _in_order(recorded: list[_Recorded]) -> list[tuple[AggregateRoot[Any], DomainEvent]]:
+def _in_order(recorded: list[_Recorded]) -> list[tuple[_Root, DomainEvent]]:
     """Events in the order in which they were made; those of one aggregate always in the order of recording."""
     streams = [[(root, event) for event in events] for root, events in recorded]
     return list(merge(*streams, key=lambda entry: entry[1].event_id)) if streams else []
@@ -204,7 +208,7 @@ def _in_order(recorded: list[_Recorded]) -> list[tuple[AggregateRoot[Any], Domai
 
 def _give_back(recorded: Iterable[_Recorded]) -> None:
     """Put events back in front of those that their aggregates recorded since."""
-    events: dict[int, tuple[AggregateRoot[Any], list[DomainEvent]]] = {}
+    events: dict[int, tuple[_Root, list[DomainEvent]]] = {}
     for root, given in recorded:
         events.setdefault(id(root), (root, []))[1].extend(given)
     for root, given_back in events.values():
