@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import sqlalchemy as sa
 
+from cleanarch_kit.adapters.sqlalchemy._loose_types import Row
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
-from cleanarch_kit.adapters.sqlalchemy.loose_types import Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.aggregate_mapper import AggregateMapper
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping

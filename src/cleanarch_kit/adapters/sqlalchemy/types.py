@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyType
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyType
 from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.errors import InvalidValueError
 

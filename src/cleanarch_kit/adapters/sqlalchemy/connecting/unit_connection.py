@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
 )
 
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters
 from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import begin_read_only, reading_engine
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnySelect, Parameters
 
 __all__ = ["ConnectionSource", "UnitConnection"]
 

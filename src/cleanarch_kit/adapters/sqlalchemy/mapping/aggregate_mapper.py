@@ -5,7 +5,7 @@ from typing import TypeVar, cast
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnySelect, Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned, OwnedRows
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper

@@ -9,7 +9,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyType
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyType
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import (
     Composite,
     FieldNode,

@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, Row
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules, derive
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import FieldNode, columns_of
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_code import write_row_code

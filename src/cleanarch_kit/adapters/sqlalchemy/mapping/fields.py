@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, g
 
 from typing_extensions import TypeAliasType, TypeIs
 
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn
 from cleanarch_kit.application.type_arguments import type_argument
 from cleanarch_kit.domain.value_object import ScalarValue
 

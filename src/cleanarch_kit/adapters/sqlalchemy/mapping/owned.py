@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyElement, Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping, EntityMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import is_class, resolved_hints

@@ -16,7 +16,7 @@ from enum import Enum, Flag
 from typing import Any, NoReturn
 from uuid import UUID
 
-from cleanarch_kit.adapters.sqlalchemy.loose_types import Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy._loose_types import Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import Derived, MappingRules
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
 from cleanarch_kit.domain.value_object import ScalarValue

@@ -6,9 +6,9 @@ from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import sqlalchemy as sa
 
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read, run
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements
 from cleanarch_kit.adapters.sqlalchemy.searching.searches import Searches

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyElement, AnySelect, Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement, AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 

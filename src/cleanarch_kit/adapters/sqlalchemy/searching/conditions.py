@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyElement
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
 from cleanarch_kit.adapters.sqlalchemy.types import value_type

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyColumn, AnyElement
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import find_column
 from cleanarch_kit.adapters.sqlalchemy.types import value_type

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, Sequence
 
 import sqlalchemy as sa
 
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import AnyMapper
 from cleanarch_kit.adapters.sqlalchemy.searching.streaming import open_stream
 from cleanarch_kit.application.tracking.transaction import Transaction

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnyElement, AnySelect, Parameters
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyElement, AnySelect, Parameters
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import selected_columns
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import (

@@ -4,9 +4,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncResult
 
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read, translated
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
-from cleanarch_kit.adapters.sqlalchemy.loose_types import AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import AnyMapper
 
 __all__ = ["RowStream", "open_stream"]
