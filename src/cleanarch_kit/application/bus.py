@@ -7,8 +7,9 @@ its pipeline is made of.
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import nullcontext
 from types import ModuleType
-from typing import Any, Concatenate, TypeAlias, TypeVar
+from typing import Concatenate, TypeAlias, TypeVar
 
+from cleanarch_kit.application.dispatch.calls import Call
 from cleanarch_kit.application.dispatch.discovery import Handler, discover
 from cleanarch_kit.application.dispatch.explanation import explained
 from cleanarch_kit.application.dispatch.invocation import Views
@@ -26,8 +27,8 @@ __all__ = ["MessageBus"]
 ResultT = TypeVar("ResultT")
 MessageT = TypeVar("MessageT", bound=Message[object])
 
-_Execute: TypeAlias = Callable[[Any], Coroutine[object, None, ResultT]]
-_Stream: TypeAlias = Callable[[Any], AsyncGenerator[ResultT]]
+_Execute: TypeAlias = Callable[[object], Coroutine[object, None, ResultT]]
+_Stream: TypeAlias = Callable[[object], AsyncGenerator[ResultT]]
 
 
 class MessageBus:
@@ -112,7 +113,7 @@ class MessageBus:
         return run(query)
 
     def call(
-        self, handler: Callable[Concatenate[MessageT, ...], Coroutine[Any, Any, ResultT]], message: MessageT, /
+        self, handler: Callable[Concatenate[MessageT, ...], Coroutine[object, None, ResultT]], message: MessageT, /
     ) -> Coroutine[object, None, ResultT]:
         """Handle a message like `execute`, with its handler named where the call stands.
 
@@ -128,8 +129,9 @@ class MessageBus:
         known = self._pipelines.get(type(message))
         if known is None or known.handler.source != handler:
             raise HandlerNotFoundError(f"{type(message).__qualname__} by {getattr(handler, '__qualname__', handler)}")
-        execute: _Execute[ResultT] = self.execute
-        return execute(message)
+        execute: Call = self.execute
+        coroutine: Coroutine[object, None, ResultT] = execute(message)
+        return coroutine
 
     def bound(self, resolve: Resolve, /) -> "MessageBus":
         """Return this bus within a scope that is open already.

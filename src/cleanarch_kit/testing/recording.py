@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import aclosing
-from typing import Any, Generic, TypeAlias, TypeVar, overload
+from typing import Generic, TypeVar, overload
 
 from cleanarch_kit.application.bus import MessageBus
+from cleanarch_kit.application.dispatch.calls import Call
 from cleanarch_kit.application.messages import Message, StreamQuery
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.domain.event import DomainEvent
@@ -19,8 +20,6 @@ MessageT_co = TypeVar("MessageT_co", bound=Message[object], covariant=True)
 StreamT = TypeVar("StreamT", bound=StreamQuery[object])
 StreamT_co = TypeVar("StreamT_co", bound=StreamQuery[object], covariant=True)
 EventT = TypeVar("EventT", bound=DomainEvent)
-
-_Answer: TypeAlias = Callable[[Any], Any]
 
 
 class RecordingBus:
@@ -39,13 +38,13 @@ class RecordingBus:
         self.messages: list[Message[object] | StreamQuery[object]] = []
         """Everything that was sent, in order."""
         self._bus = bus
-        self._answers: dict[type[object], _Answer] = {}
+        self._answers: dict[type[object], Call] = {}
 
     @overload
     def when(self, message_type: type[MessageT], /) -> "MessageStub[MessageT]": ...
     @overload
     def when(self, message_type: type[StreamT], /) -> "StreamStub[StreamT]": ...
-    def when(self, message_type: type[Any], /) -> "MessageStub[Message[object]] | StreamStub[StreamQuery[object]]":
+    def when(self, message_type: type[object], /) -> "MessageStub[Message[object]] | StreamStub[StreamQuery[object]]":
         """Say what becomes of messages of exactly this class; what is said last counts."""
         if Message in message_type.__mro__:
             return MessageStub(message_type, self._answers)
@@ -89,7 +88,7 @@ class RecordingBus:
 class MessageStub(Generic[MessageT_co]):
     """Says how messages of a class are answered; `RecordingBus.when` makes it."""
 
-    def __init__(self, message_type: type[object], answers: dict[type[object], _Answer]) -> None:
+    def __init__(self, message_type: type[object], answers: dict[type[object], Call]) -> None:
         self._message_type = message_type
         self._answers = answers
 
@@ -110,7 +109,7 @@ class MessageStub(Generic[MessageT_co]):
         self._answers[self._message_type] = answer
 
     def runs(
-        self: "MessageStub[Message[ResultT]]", handler: Callable[[MessageT_co], Coroutine[Any, Any, ResultT]], /
+        self: "MessageStub[Message[ResultT]]", handler: Callable[[MessageT_co], Coroutine[object, None, ResultT]], /
     ) -> None:
         """Answer each message with what an async function returns for it."""
         self._answers[self._message_type] = handler
@@ -119,7 +118,7 @@ class MessageStub(Generic[MessageT_co]):
 class StreamStub(Generic[StreamT_co]):
     """Says how stream queries of a class are answered; `RecordingBus.when` makes it."""
 
-    def __init__(self, query_type: type[object], answers: dict[type[object], _Answer]) -> None:
+    def __init__(self, query_type: type[object], answers: dict[type[object], Call]) -> None:
         self._query_type = query_type
         self._answers = answers
 

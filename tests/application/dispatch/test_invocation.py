@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from cleanarch_kit.application import Command, Resolve, handles, provide
+from cleanarch_kit.application.dispatch.calls import Call
 from cleanarch_kit.application.dispatch.dependencies import Dependency
 from cleanarch_kit.application.dispatch.discovery import Handler, discover
-from cleanarch_kit.application.dispatch.invocation import Run, ScopedStep, compile_invocation, noted
+from cleanarch_kit.application.dispatch.invocation import ScopedStep, compile_invocation, noted
 from cleanarch_kit.application.handlers import MessageMark
 from cleanarch_kit.errors import DefinitionError, DependencyError
 
@@ -145,7 +146,7 @@ async def test_a_view_is_made_of_the_resolver_instead_of_being_asked_from_it() -
 
 
 def step(name: str, needs: Callable[..., object] | None = None) -> ScopedStep:
-    async def target(message: object, call_next: Run, **dependencies: object) -> object:
+    async def target(message: object, call_next: Call, **dependencies: object) -> object:
         log.append((name, *(type(value).__name__ for value in dependencies.values())))
         return await call_next(message)
 
@@ -169,7 +170,7 @@ async def test_everything_is_resolved_before_the_first_step_runs_and_in_order() 
         asked.append(key)
         return key()
 
-    async def first(message: object, call_next: Run) -> object:
+    async def first(message: object, call_next: Call) -> object:
         asked.append("first step")
         return await call_next(message)
 

@@ -1,12 +1,13 @@
 """`InMemoryEventPublisher`: tells handlers in this process, in the order in which they were registered."""
 
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Concatenate, TypeAlias, TypeVar
+from typing import Concatenate, TypeAlias, TypeVar
 
 from cleanarch_kit.application.context import current_message_context
+from cleanarch_kit.application.dispatch.calls import Run
 from cleanarch_kit.application.dispatch.discovery import Handler, discover, handler_of
 from cleanarch_kit.application.dispatch.event_delivery import Concurrent, DeliveryPolicy
-from cleanarch_kit.application.dispatch.invocation import Run, compile_invocation, noted
+from cleanarch_kit.application.dispatch.invocation import compile_invocation, noted
 from cleanarch_kit.application.handlers import EventMark
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.scope import Resolve, Scope
@@ -100,7 +101,7 @@ class InMemoryEventPublisher:
         return bound
 
     def subscribe(
-        self, event: type[EventT], handler: Callable[Concatenate[EventT, ...], Coroutine[Any, Any, None]], /
+        self, event: type[EventT], handler: Callable[Concatenate[EventT, ...], Coroutine[object, None, None]], /
     ) -> Callable[[], None]:
         """Add a handler, behind those that are there.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import MethodType
 
 from cleanarch_kit.application.dispatch.calls import Call, Join, Run
 from cleanarch_kit.application.dispatch.dependencies import (
@@ -163,7 +164,7 @@ def _target(middleware: Call, *, stream: bool) -> Call:
     if stream:
         target = getattr(middleware, "stream", None)
     elif not hasattr(middleware, "__qualname__"):
-        target = middleware.__call__
+        target = MethodType(type(middleware).__call__, middleware)
     if target is None:
         raise DefinitionError(
             f"{name_of(middleware)} ({location_of(middleware)}) does not say what it does to a stream: give it a method"
