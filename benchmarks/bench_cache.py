@@ -1,25 +1,24 @@
-"""What a hit costs and how often a value is computed, beside what one would write by hand, and beside cashews.
+"""What a hit costs, and how often a value is computed, beside what one would write by hand.
 
-    python benchmarks/bench_cache.py
-
-A peer that is not installed is left out.
+python benchmarks/bench_cache.py [URL of a Redis]
 """
 
 import asyncio
+import sys
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from importlib.util import find_spec
 from time import monotonic
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pydantic import BaseModel, TypeAdapter
 from ratios import Operation, table
+from redis.asyncio import Redis
 
 from cleanarch_kit.adapters.memory import InMemoryCacheBackend
+from cleanarch_kit.adapters.redis import RedisCacheBackend
 from cleanarch_kit.application import Cache, cached
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -95,27 +94,6 @@ async def model(user_id: int) -> Model:
     return MODEL
 
 
-@asynccontextmanager
-async def cashews() -> AsyncGenerator[dict[str, Operation]]:
-    """The same with cashews, which hands out the stored object itself, or a copy of it."""
-    if find_spec("cashews") is None:
-        yield {}
-        return
-    from cashews import Cache as Cashews  # type: ignore[import-not-found,unused-ignore]  # a peer
-
-    peer = Cashews()
-    peer.setup("mem://?size=10000&check_interval=60")
-    await peer.init()
-
-    @peer(ttl=3600, key="user:{user_id}")
-    async def load(user_id: int) -> Model:
-        return MODEL
-
-    await load(1)
-    yield {"cashews, one and the same object": lambda: load(1)}
-    await peer.close()
-
-
 async def measure_hits() -> None:
     functions: dict[str, Callable[[int], Awaitable[object]]] = {
         "a dict, in an async function": dict_lookup,
@@ -129,9 +107,41 @@ async def measure_hits() -> None:
     for function in functions.values():
         for _ in range(3):
             await function(1)
-    contenders: dict[str, Operation] = {name: _calling(function) for name, function in functions.items()}
-    async with cashews() as peers:
-        await table("a hit in memory", contenders | peers)
+    await table("a hit in memory", {name: _calling(function) for name, function in functions.items()})
+
+
+async def measure_redis_hits(url: str) -> None:
+    """Beside GET and validate_json, written by hand over a client of the same kind."""
+    client = Redis.from_url(url)
+    name = f"bench-{uuid4().hex}"
+    await client.set(name, JSON, px=600_000)
+
+    async def by_hand(user_id: int) -> object:
+        return ADAPTER.validate_json(await client.get(name))
+
+    backend = RedisCacheBackend.from_url(url, timeout=10.0)
+    shared = Cache(backend, namespace=name)
+
+    @cached("model:{user_id}", ttl=600, cache=shared)
+    async def from_redis(user_id: int) -> Model:
+        return MODEL
+
+    @cached("tagged:{user_id}", ttl=600, tags=("user:{user_id}",), cache=shared)
+    async def tagged_from_redis(user_id: int) -> Model:
+        return MODEL
+
+    functions: dict[str, Callable[[int], Awaitable[object]]] = {
+        "GET and validate_json": by_hand,
+        "@cached, model": from_redis,
+        "@cached, model, one tag": tagged_from_redis,
+    }
+    for function in functions.values():
+        await function(1)
+    await table("a hit in Redis", {name: _calling(function) for name, function in functions.items()}, rounds=30)
+    await shared.clear_namespace()
+    await backend.close()
+    await client.unlink(name)
+    await client.aclose()
 
 
 def _calling(function: Callable[[int], Awaitable[object]]) -> Operation:
@@ -155,6 +165,8 @@ async def count_computations() -> None:
 async def main() -> None:
     await measure_hits()
     await count_computations()
+    if len(sys.argv) > 1:
+        await measure_redis_hits(sys.argv[1])
 
 
 if __name__ == "__main__":
