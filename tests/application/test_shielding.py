@@ -58,6 +58,29 @@ async def test_a_cancellation_wins_over_what_the_work_raises(error: BaseExceptio
     assert caught.value.args == ("mine",)
 
 
+async def test_whoever_cancels_in_every_iteration_of_the_loop_hinders_nobody() -> None:
+    """As a cancelled scope of anyio does, until it is left."""
+    loop, steps = asyncio.get_running_loop(), 0
+
+    async def work() -> None:
+        nonlocal steps
+        for _ in range(10):
+            await asyncio.sleep(0)
+            steps += 1
+
+    def pester() -> None:
+        if not task.done():
+            task.cancel()
+            loop.call_soon(pester)
+
+    task = asyncio.create_task(run_to_end(work(), patience=60))
+    await asyncio.sleep(0)
+    pester()
+    with pytest.raises(CancelledError):
+        await asyncio.wait_for(asyncio.shield(task), 10)
+    assert steps == 10
+
+
 async def test_patience_ends() -> None:
     cleaned_up = False
 

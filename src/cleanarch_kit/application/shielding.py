@@ -29,7 +29,7 @@ async def run_to_end(work: Coroutine[object, object, T], *, patience: float) -> 
     task = loop.create_task(work)
     cancelled: CancelledError | None = None
     timer: asyncio.TimerHandle | None = None
-    while True:
+    while not task.done():
         done: asyncio.Future[None] = loop.create_future()
         task.add_done_callback(partial(_wake, done))
         try:
@@ -37,8 +37,6 @@ async def run_to_end(work: Coroutine[object, object, T], *, patience: float) -> 
         except CancelledError as error:
             if cancelled is None:
                 cancelled, timer = error, loop.call_later(patience, task.cancel)
-        else:
-            break
     if cancelled is None or timer is None:
         return task.result()
     timer.cancel()
