@@ -1,6 +1,9 @@
 """Databases for the tests of this package: one of each kind, empty at the beginning of every test."""
 
+import asyncio
+from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -92,6 +95,88 @@ notes = sa.Table(
     sa.Column("stars", sa.Integer, nullable=False),
     mysql_collate="utf8mb4_nopad_bin",
 )
+
+
+class Proxy:
+    """Stands between a driver and its server, and can lose what the server says.
+
+    Attributes:
+        lose_replies_after: once the client has sent this, nothing more of the server's gets through on that
+            connection. The server gets everything.
+        hang: keep the connection open after that, instead of closing it.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.lose_replies_after = b""
+        self.hang = False
+        self._host = host
+        self._port = port
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> int:
+        """Begin to listen; gives the port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        """Close everything."""
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, client: StreamReader, to_client: StreamWriter) -> None:
+        server, to_server = await asyncio.open_connection(self._host, self._port)
+        deaf = asyncio.Event()
+        for work in (self._forward(client, to_server, deaf), self._answer(server, to_client, deaf)):
+            task = asyncio.create_task(work)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _forward(
+        self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter, deaf: asyncio.Event
+    ) -> None:
+        with closing(to_server):
+            while data := await client.read(65536):
+                if self.lose_replies_after and self.lose_replies_after in data:
+                    deaf.set()
+                to_server.write(data)
+                await to_server.drain()
+
+    async def _answer(self, server: StreamReader, to_client: StreamWriter, deaf: asyncio.Event) -> None:
+        with closing(to_client):
+            while data := await server.read(65536):
+                if deaf.is_set():
+                    if self.hang:
+                        continue
+                    return
+                to_client.write(data)
+                await to_client.drain()
+
+
+@pytest.fixture
+async def proxy(database_url: str) -> AsyncIterator[Proxy]:
+    """A proxy in front of the database's server, which `proxied_engine` connects through."""
+    url = sa.make_url(database_url)
+    assert url.host is not None
+    proxy = Proxy(url.host, url.port or 0)
+    yield proxy
+    await proxy.stop()
+
+
+@pytest.fixture
+async def proxied_engine(database_url: str, proxy: Proxy) -> AsyncIterator[AsyncEngine]:
+    """An engine that connects through the proxy."""
+    url = sa.make_url(database_url).set(port=await proxy.start())
+    if url.drivername == "postgresql+psycopg":
+        url = url.update_query_dict({"sslmode": "disable", "gssencmode": "disable"})
+    options = {"connect_args": {"ssl": False}} if url.drivername == "postgresql+asyncpg" else {}
+    engine = create_async_engine(url, **options)
+    yield engine
+    await engine.dispose()
 
 
 class SqlBooks(SqlAlchemyRepository[Book, BookId]):
