@@ -102,6 +102,8 @@ class CachedFunction(Generic[P, R]):
     It is called like the function, and looks like it to `inspect`. In a class it becomes a method.
     """
 
+    __name__: str
+
     def __init__(
         self,
         function: Callable[P, _Call[R]],
