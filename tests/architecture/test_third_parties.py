@@ -14,6 +14,7 @@ EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text
 TECHNOLOGIES = {
     "memory": set[str](),
     "sqlalchemy": {"sqlalchemy"},
+    "alembic": {"alembic", "sqlalchemy"},  # Alembic works on SQLAlchemy
     "fastapi": {"fastapi", "pydantic", "pydantic_core", "starlette"},  # FastAPI is Starlette and pydantic, joined
     "bcrypt": {"bcrypt"},
     "phonenumbers": {"phonenumbers"},

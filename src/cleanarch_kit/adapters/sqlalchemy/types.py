@@ -28,18 +28,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         timezone: False for PostgreSQL columns that were declared without a time zone and hold UTC.
     """
 
-    impl = sa.DateTime
+    impl: AnyType | type[AnyType] = sa.DateTime
     cache_ok = True
 
     def __init__(self, timezone: bool = True) -> None:
         super().__init__()
         self.timezone = timezone
-
-    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[datetime]:
-        """Choose the column's type for a database."""
-        if dialect.name in {"mysql", "mariadb"}:
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(sa.DateTime(timezone=self.timezone))
+        self.impl = sa.DateTime(timezone=timezone).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Turn a moment into UTC, naive where the database keeps no zone."""
