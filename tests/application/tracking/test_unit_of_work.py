@@ -1,5 +1,6 @@
 """What is not visible through the contract: the order around an outbox, and errors of it. Over the in-memory store."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -317,6 +318,43 @@ async def test_texts_of_what_is_out_of_turn(store: InMemoryStore) -> None:
         "another object with this identity is tracked by the unit of work already:"
         " change that one, which get_by_id() gives, instead of updating a second one"
     )
+
+
+async def test_units_may_be_left_in_any_order(store: InMemoryStore) -> None:
+    first, second, third = (InMemoryUnitOfWork(store) for _ in range(3))
+    for unit in (first, second, third):
+        await unit.__aenter__()
+    for unit, current in ((second, third), (third, first), (first, None)):
+        await unit.__aexit__(None, None, None)
+        assert current_unit_of_work.get() is current
+
+
+async def test_a_unit_that_ended_is_nobodys_current_one(store: InMemoryStore) -> None:
+    """Though a task that began while it was open still has it in its context."""
+
+    async def later() -> tuple[bool, bool, UnitOfWork | None]:
+        await go_on.wait()
+        known = current_unit_of_work.get()
+        assert isinstance(known, InMemoryUnitOfWork)
+        async with InMemoryUnitOfWork(store) as inner:
+            return known.changed, known.has_read, inner.outer
+
+    go_on = asyncio.Event()
+    async with InMemoryUnitOfWork(store) as unit:
+        await Things(unit).add(thing("first"))
+        await Things(unit).count()
+        task = asyncio.create_task(later())
+        await asyncio.sleep(0)
+    go_on.set()
+    assert await task == (False, False, None)
+
+
+async def test_a_commit_in_a_task_of_its_own_steps_back_here_too(store: InMemoryStore) -> None:
+    async with InMemoryUnitOfWork(store) as unit:
+        await asyncio.create_task(unit.commit())
+        assert current_unit_of_work.get() is unit
+        assert not unit.changed
+    assert current_unit_of_work.get() is None
 
 
 async def test_units_know_the_one_around_them(store: InMemoryStore) -> None:

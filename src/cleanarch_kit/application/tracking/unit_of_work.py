@@ -79,7 +79,7 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
     async def __aenter__(self) -> Self:
         guard = self.guard
         if guard.enter():
-            self.outer = current_unit_of_work.get()
+            self.outer = _still_open(current_unit_of_work.get())
             try:
                 await self.transaction.begin()
             except BaseException:
@@ -102,6 +102,9 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
             if self.guard.phase is not Phase.ENDED:
                 await self._abandon(error)
             raise
+        finally:
+            if not self.guard.depth:
+                self._step_back()
 
     async def commit(self) -> None:
         """Commit now. See `UnitOfWork.commit`."""
@@ -190,12 +193,17 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
     @property
     def changed(self) -> bool:
         """Whether anything was changed so far. See `UnitOfWork.changed`."""
-        return self._touched or self.tracker.changed
+        return not self.has_ended and (self._touched or self.tracker.changed)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was committed or rolled back; a context that still knows it, such as a task's, ignores it."""
+        return self.guard.phase is Phase.ENDED
 
     @property
     def has_read(self) -> bool:
         """Whether a statement has run so far. See `UnitOfWork.has_read`."""
-        return self.guard.has_run
+        return self.guard.has_run and not self.has_ended
 
     async def _consult(self) -> None:
         """Run the before-commit callbacks until there is no event that one of them has not seen."""
@@ -225,5 +233,16 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
 
     def _end(self) -> None:
         self.guard.end()
+        self._step_back()
+
+    def _step_back(self) -> None:
+        """Be the current one no longer; in each context that knew it: the commit may have run in a task of its own."""
         if current_unit_of_work.get() is self:
-            current_unit_of_work.set(self.outer)
+            current_unit_of_work.set(_still_open(self.outer))
+
+
+def _still_open(unit: UnitOfWork | None) -> UnitOfWork | None:
+    """The unit of work, or the nearest one around it that has not ended: blocks may be left in any order."""
+    while unit is not None and getattr(unit, "has_ended", False):
+        unit = getattr(unit, "outer", None)
+    return unit

@@ -52,7 +52,7 @@ class SingleWriter:
             UnitOfWorkStateError: one of those around it holds, or may come to hold, what it needs.
         """
         while _tracks(outer) and outer is not unit:
-            if getattr(outer, "single_writer", None) == self:
+            if getattr(outer, "single_writer", None) == self and not outer.has_ended:
                 if self.shared:
                     raise UnitOfWorkStateError(_ONE_CONNECTION)
                 if not (outer.read_only or unit.read_only):
