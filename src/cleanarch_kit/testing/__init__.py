@@ -13,9 +13,9 @@ from cleanarch_kit.testing.contracts.cache import CacheBackendContract
 from cleanarch_kit.testing.contracts.event_sink import EventSinkContract
 from cleanarch_kit.testing.contracts.idempotency import IdempotencyStoreContract, OpenStore
 from cleanarch_kit.testing.contracts.inbox import InboxContract, InboxSubject
+from cleanarch_kit.testing.contracts.machine import compare_with_a_model
 from cleanarch_kit.testing.contracts.outbox import OutboxContract
 from cleanarch_kit.testing.contracts.outbox_subject import CONTRACT_EVENTS, OutboxSubject, StoredOutbox, Ticked
-from cleanarch_kit.testing.contracts.machine import compare_with_a_model
 from cleanarch_kit.testing.contracts.repository import RepositoryContract
 from cleanarch_kit.testing.contracts.subject import Book, BookId, Capability, Note, NoteId, Subject
 from cleanarch_kit.testing.contracts.unit_of_work import UnitOfWorkContract

@@ -115,8 +115,9 @@ class ChangeTracker(Generic[ConnectionT]):
 
     def add(self, entities: IdentityMap[EntityT, ConnectionT], entity: EntityT) -> None:
         """Track an entity that is to be inserted."""
+        replaced = entities.by_id.get(entity.id)
         tracked = entities.track(entity, Status.NEW)
-        self._before.append((entities, tracked, None, tracked.version, None))
+        self._before.append((entities, tracked, replaced, tracked.version, None))
         _append(self._new, entities, tracked)
 
     def attach(self, entities: IdentityMap[EntityT, ConnectionT], entity: EntityT) -> None:
@@ -181,8 +182,11 @@ class ChangeTracker(Generic[ConnectionT]):
         for entities, tracked, snapshot, version, status in reversed(self._before[before:]):
             set_version(tracked.entity, version)
             if status is None:
-                entities.by_id.pop(tracked.entity.id, None)
                 dropped.add(id(tracked.entity))
+                if isinstance(snapshot, Tracked):
+                    entities.by_id[tracked.entity.id] = snapshot
+                else:
+                    entities.by_id.pop(tracked.entity.id, None)
             else:
                 entities.by_id[tracked.entity.id] = tracked
                 tracked.snapshot, tracked.version, tracked.status = snapshot, version, status
