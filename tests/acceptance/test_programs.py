@@ -37,3 +37,7 @@ def test_shop_on_mariadb(mariadb_url: str) -> None:
 
 def test_cache_in_memory() -> None:
     run("cache.py")
+
+
+def test_cache_in_redis(redis_url: str) -> None:
+    run("cache.py", redis_url)

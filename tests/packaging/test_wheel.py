@@ -27,6 +27,7 @@ IMPORTS = {
     "asyncpg": ["asyncpg"],
     "psycopg": ["psycopg"],
     "asyncmy": ["asyncmy"],
+    "alembic": ["cleanarch_kit.adapters.alembic"],
     "fastapi": ["cleanarch_kit.adapters.fastapi"],
     "bcrypt": ["cleanarch_kit.adapters.bcrypt"],
     "phonenumbers": ["cleanarch_kit.adapters.phonenumbers"],
