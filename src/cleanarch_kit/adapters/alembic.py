@@ -9,7 +9,8 @@ from cleanarch_kit.application.extras import require
 
 require("alembic", "sqlalchemy", extra="alembic")
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal, TypeGuard
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # Alembic loads this module while it is half imported itself
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import UpgradeOps
     from alembic.runtime.plugins import Plugin
+    from alembic.util import PriorityDispatchResult
 
 __all__ = ["plugin", "render_item"]
 
@@ -36,8 +38,6 @@ def render_item(type_: str, obj: object, autogen_context: "AutogenContext") -> s
     Returns:
         The Python text, or False for everything that is not a kit's column type.
     """
-    from alembic.autogenerate.render import _repr_type  # noqa: PLC0415 - see above
-
     if type_ != "type" or not _is_ours(obj):
         return False
     stored: TypeEngine[object] = obj
@@ -46,18 +46,21 @@ def render_item(type_: str, obj: object, autogen_context: "AutogenContext") -> s
         variants = {**stored._variant_mapping, **variants}  # noqa: SLF001 - there is no other way to ask
         stored = stored.impl_instance
     variants = {**stored._variant_mapping, **variants}  # noqa: SLF001
-    text = _repr_type(stored, autogen_context, _skip_variants=True)
+    write: Callable[..., str] = import_module("alembic.autogenerate.render")._repr_type  # noqa: SLF001 - no public one
+    text = write(stored, autogen_context, _skip_variants=True)
     for dialect, variant in sorted(variants.items()):
-        text += f".with_variant({_repr_type(variant, autogen_context)}, {dialect!r})"
+        text += f".with_variant({write(variant, autogen_context)}, {dialect!r})"
     return text
 
 
 def _is_ours(obj: object) -> TypeGuard[TypeDecorator[object]]:
-    return isinstance(obj, TypeDecorator) and type(obj).__module__.startswith("cleanarch_kit.")
+    return type(obj).__module__.startswith("cleanarch_kit.") and isinstance(obj, TypeDecorator)
 
 
-def _install(autogen_context: "AutogenContext", upgrade_ops: "UpgradeOps") -> None:  # noqa: ARG001
+def _install(autogen_context: "AutogenContext", upgrade_ops: "UpgradeOps") -> "PriorityDispatchResult":  # noqa: ARG001
     """Let the user's hook answer first, and ours what it leaves."""
+    from alembic.util import PriorityDispatchResult  # noqa: PLC0415 - see above
+
     users = autogen_context.opts.get("render_item")
 
     def render(type_: str, obj: object, context: "AutogenContext") -> str | Literal[False]:
@@ -65,6 +68,7 @@ def _install(autogen_context: "AutogenContext", upgrade_ops: "UpgradeOps") -> No
         return render_item(type_, obj, context) if answer is False else answer
 
     autogen_context.opts = {**autogen_context.opts, "render_item": render}
+    return PriorityDispatchResult.CONTINUE
 
 
 class _PluginModule(ModuleType):

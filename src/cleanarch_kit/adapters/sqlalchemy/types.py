@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.operators import OperatorType
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyType
 from cleanarch_kit.domain.value_object import ScalarValue
