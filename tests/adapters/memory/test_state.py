@@ -145,6 +145,17 @@ def test_a_change_of_a_child_is_a_change(line: type[Line] | type[FrozenLine]) ->
     assert rebuild(capture(after))[0].quantity == 2
 
 
+def test_members_of_a_set_are_copied_too() -> None:
+    line = Line(id=LineId.new(), quantity=1)
+    members: list[Any] = [line]
+    state = capture(set(members))
+    line.quantity = 2
+    assert state != capture(set(members))
+    (copy,) = rebuild(state)
+    assert (copy, copy.quantity) == (line, 1)
+    assert capture({1, 2}) == capture({2, 1})
+
+
 def test_what_the_constructor_does_not_take_and_nobody_sees_is_not_stored() -> None:
     order = Order(id=LineId.new())
     order._cache.append(2)

@@ -79,10 +79,10 @@ class _NamedItems(_Items):
 
 class _Members(_Form):
     def take(self, value: Held) -> Held:
-        return frozenset(value)
+        return {member: capture(member) for member in value}
 
     def make(self, parts: Held) -> Held:
-        return self.kind(parts)
+        return self.kind(map(rebuild, parts.values()))
 
 
 class _Entries(_Form):
