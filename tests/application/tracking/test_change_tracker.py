@@ -154,3 +154,37 @@ async def test_abandoning_gives_versions_and_events_back(tracker: Tracker, conne
     assert (root.version, gone.version) == (0, 0)
     assert [getattr(event, "name", "") for event in root.pull_events()] == ["first", "second"]
     assert [getattr(event, "name", "") for event in gone.pull_events()] == ["farewell", "farewell again"]
+
+
+def test_a_mapping_that_fails_half_way_leaves_versions_as_they_were(tracker: Tracker) -> None:
+    class Failing(InMemoryMapper[Root]):
+        def snapshot(self, entity: Root) -> object:
+            if entity.name == "broken":
+                raise LookupError("a mapping of somebody's own")
+            return super().snapshot(entity)
+
+    roots = tracker.identity_map(Failing(Root))
+    first, second = roots.admit([InMemoryMapper(Root).snapshot(Root(id=number)) for number in (1, 2)])
+    first.call("changed")
+    second.name = "broken"
+    with pytest.raises(LookupError):
+        tracker.collect()
+    assert first.version == 1
+    tracker.abandon()
+    assert first.version == 0
+    assert [getattr(event, "name", "") for event in first.pull_events()] == ["changed"]
+
+
+async def test_what_a_deleted_entity_tells_afterwards_is_told_too(
+    tracker: Tracker, connection: InMemoryTransaction
+) -> None:
+    roots = tracker.identity_map(InMemoryMapper(Root))
+    root = Root(id=1)
+    tracker.add(roots, root)
+    await collected(tracker).write(connection)
+    tracker.remove(roots, roots.by_id[1])
+    root.call("farewell")
+    await collected(tracker).write(connection)
+    root.call("and thanks")
+    collected(tracker)
+    assert names(tracker) == ["farewell", "and thanks"]

@@ -121,16 +121,19 @@ def test_scanning_prepares_what_changed(roots: IdentityMap[Root, None]) -> None:
     new, gone = Root(id=4), Root(id=5)
     roots.track(new, Status.NEW)
     roots.track(gone, Status.DELETED)
+    gone.record_event(farewell := Moved())
     assert roots.changed
     recorded: list[tuple[AggregateRoot[Any], tuple[DomainEvent, ...]]] = []
-    changed = roots.scan(recorded)
+    noted: list[Tracked[Root]] = []
+    changed = roots.scan(recorded, noted.append)
     assert [tracked.entity for tracked in changed] == [moved, told]
-    assert recorded == [(told, (event,))]
+    assert recorded == [(told, (event,)), (gone, (farewell,))]
+    assert [tracked.entity for tracked in noted] == [moved, told, new]
     assert (same.version, moved.version, told.version, new.version, gone.version) == (1, 2, 2, 1, 0)
     assert roots.by_id[4].current == (4, "", 1)
     roots.written(changed)
     assert (changed[0].snapshot, changed[0].version, changed[0].status) == ((2, "b", 2), 2, Status.STORED)
-    assert roots.scan([]) == []
+    assert roots.scan([], list[object]().append) == []
 
 
 def test_resetting_gives_every_entity_the_state_of_the_store(roots: IdentityMap[Root, None]) -> None:
@@ -139,8 +142,18 @@ def test_resetting_gives_every_entity_the_state_of_the_store(roots: IdentityMap[
     roots.track(gone, Status.DELETED)
     moved.place = "b"
     told.record_event(Moved())
-    roots.reset()
-    assert (moved.place, told.pull_events(), gone.place) == ("a", (), "gone")
+    gone.record_event(Moved())
+    (since,) = roots.admit([(4, "since", 1)])
+    since.place = "changed"
+    roots.reset({roots.by_id[1]: roots.by_id[1].snapshot, roots.by_id[2]: (2, "another", 1)})
+    assert (moved.place, told.pull_events(), gone.place, gone.pull_events()) == ("a", (), "gone", ())
+    assert since.place == "since"
+    assert [tracked.status for tracked in roots.by_id.values()] == [
+        Status.STORED,
+        Status.EXPIRED,
+        Status.DELETED,
+        Status.EXPIRED,
+    ]
 
 
 def test_a_mapper_without_versions_has_none() -> None:
@@ -151,12 +164,14 @@ def test_a_mapper_without_versions_has_none() -> None:
     (root,) = roots.admit([(1, "a", 5)])
     assert roots.by_id[1].version is None
     root.place = "b"
-    (changed,) = roots.scan([])
+    (changed,) = roots.scan([], list[object]().append)
     assert (root.version, changed.version) == (5, None)
     roots.written([changed])
     assert changed.version is None
     root.record_event(Moved())
-    assert roots.scan([]) == []  # without a version an event alone changes nothing that is stored
+    assert (
+        roots.scan([], list[object]().append) == []
+    )  # without a version an event alone changes nothing that is stored
     roots.admit([(1, "c", 5)], refresh=True)
     assert (root.place, roots.by_id[1].version) == ("c", None)
 

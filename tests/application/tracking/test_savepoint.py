@@ -4,6 +4,8 @@ from dataclasses import dataclass
 import pytest
 
 from cleanarch_kit.adapters.memory import InMemoryRepository, InMemoryStore, InMemoryUnitOfWork
+from cleanarch_kit.adapters.memory.state import capture
+from cleanarch_kit.adapters.memory.store import Row
 from cleanarch_kit.application.tracking.usage_guard import Phase
 from cleanarch_kit.domain import AggregateRoot, EntityId
 from cleanarch_kit.errors import UnitOfWorkStateError
@@ -143,3 +145,18 @@ async def test_a_deletion_and_an_addition_inside_are_both_undone(store: InMemory
         assert await things.get_by_id(never.id) is None
         loaded.name = "changed"
     assert await names(store) == ["changed"]
+
+
+async def test_what_was_there_inside_only_is_not_found_afterwards(store: InMemoryStore) -> None:
+    """Here it comes in past the repository, as with SQL of one's own."""
+    ghost = thing("ghost")
+    async with InMemoryUnitOfWork(store) as unit:
+        things = Things(unit)
+        with pytest.raises(ValueError, match="inside"):
+            async with unit.savepoint():
+                unit.transaction.connection.put(Thing, ghost.id, Row(capture(ghost)))
+                await things.get(ghost.id)
+                raise ValueError("inside")
+        assert await things.get_by_id(ghost.id) is None
+        await things.add(ghost)
+    assert await names(store) == ["ghost"]

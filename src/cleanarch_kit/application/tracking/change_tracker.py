@@ -1,9 +1,10 @@
 """What changed in a unit of work, and how it is written and taken back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import merge
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from cleanarch_kit.application.ports.outbox import PendingEvent
 from cleanarch_kit.application.ports.repository import Identified
@@ -18,7 +19,7 @@ from cleanarch_kit.application.tracking.identity_map import (
 from cleanarch_kit.domain.entity import AggregateRoot
 from cleanarch_kit.domain.event import DomainEvent
 
-__all__ = ["ChangeTracker", "Flush"]
+__all__ = ["ChangeTracker", "Flush", "Mark"]
 
 EntityT = TypeVar("EntityT", bound=Identified)
 ConnectionT = TypeVar("ConnectionT")
@@ -71,6 +72,20 @@ class Flush(Generic[ConnectionT]):
             entities.written(tracked)
         for entities, tracked in self.deletes:
             await entities.mapper.delete(connection, tracked)
+
+
+class Mark(NamedTuple):
+    """A state to which a tracker can go back.
+
+    Attributes:
+        before: how much had been noted.
+        events: how many events had been collected.
+        snapshots: what the store held of each tracked entity.
+    """
+
+    before: int
+    events: int
+    snapshots: Mapping[_Tracked, object]
 
 
 class ChangeTracker(Generic[ConnectionT]):
@@ -144,38 +159,42 @@ class ChangeTracker(Generic[ConnectionT]):
     def collect(self) -> Flush[ConnectionT] | None:
         """Collect what has to be written now, if anything; it counts as written, or else has to be taken back."""
         recorded = self._recorded
-        updates = [(entities, changed) for entities in self._maps.values() if (changed := entities.scan(recorded))]
+        updates: list[_Batch[ConnectionT]] = []
+        for entities in self._maps.values():
+            if changed := entities.scan(recorded, partial(self._note, entities)):
+                updates.append((entities, changed))
         if not (updates or self._new or self._deleted or recorded):
             return None
         flush = Flush([batch for batch in self._new if batch[1]], updates, self._deleted, _in_order(recorded))
-        for entities, batch in (*flush.inserts, *updates):
-            self._before += [(entities, it, it.snapshot, it.version, it.status) for it in batch]
         self._events += flush.events
         self._new, self._deleted, self._recorded = [], [], []
         return flush
 
-    def mark(self) -> tuple[int, int]:
+    def mark(self) -> Mark:
         """The state as it is now, after a flush; for `go_back`."""
-        return len(self._before), len(self._events)
+        snapshots = {it: it.snapshot for entities in self._maps.values() for it in entities.by_id.values()}
+        return Mark(len(self._before), len(self._events), snapshots)
 
-    def go_back(self, mark: tuple[int, int]) -> None:
+    def go_back(self, mark: Mark) -> None:
         """Go back to a mark, as the store did: tracked entities take the state that they had then.
 
         Entities that were added or attached since are no longer tracked; they get back their version and events.
         """
-        before, events = mark
-        dropped = self._take_back(before)
-        _give_back(event for event in self._pending_events(events) if id(event[0]) in dropped)
-        del self._events[events:]
+        dropped = self._take_back(mark.before)
+        _give_back(event for event in self._pending_events(mark.events) if id(event[0]) in dropped)
+        del self._events[mark.events :]
         self._new, self._deleted, self._recorded = [], [], []
         for entities in self._maps.values():
-            entities.reset()
+            entities.reset(mark.snapshots)
 
     def abandon(self) -> None:
         """Forget everything. Entities get back the version and events that they had, to be stored another time."""
         self._take_back(0)
         _give_back(self._pending_events(0))
         self._maps.clear()
+
+    def _note(self, entities: _Entities[ConnectionT], it: _Tracked) -> None:
+        self._before.append((entities, it, it.snapshot, it.version, it.status))
 
     def _take_back(self, before: int) -> set[int]:
         dropped: set[int] = set()

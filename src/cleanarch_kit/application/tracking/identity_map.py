@@ -1,7 +1,7 @@
 """What a unit of work remembers of the entities that it has seen, and what it asks of an adapter to store them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar, cast
 
@@ -163,13 +163,18 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
                     self._refresh(tracked, snapshot)
         return entities
 
-    def scan(self, recorded: list[tuple[AggregateRoot[Any], tuple[DomainEvent, ...]]]) -> list[Tracked[EntityT]]:
+    def scan(
+        self,
+        recorded: list[tuple[AggregateRoot[Any], tuple[DomainEvent, ...]]],
+        note: Callable[[Tracked[EntityT]], object],
+    ) -> list[Tracked[EntityT]]:
         """Prepare everything that has to be written: new entities, and those that the store has in another state.
 
         A changed entity gets its next version, and so does one that only recorded events.
 
         Args:
-            recorded: is given the aggregates that recorded events, each with its events.
+            recorded: is given the aggregates that recorded events, each with its events; deleted ones, too.
+            note: is called with each entity before its version changes.
 
         Returns:
             The changed entities that the store has.
@@ -177,17 +182,18 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
         snapshot, versioned, records = self.mapper.snapshot, self._versioned, self._records
         changed: list[Tracked[EntityT]] = []
         for tracked in self.by_id.values():
-            if tracked.status is Status.DELETED:
-                continue
             entity = tracked.entity
             events: tuple[DomainEvent, ...] = ()
             if records and getattr(entity, "_pending_events", True) and (events := pull_events(entity)):
                 recorded.append((cast("AggregateRoot[Any]", entity), events))
+            if tracked.status is Status.DELETED:
+                continue
             if tracked.status is not Status.NEW:
                 tracked.current = snapshot(entity)
                 if tracked.current == tracked.snapshot and not (events and versioned):
                     continue
                 changed.append(tracked)
+            note(tracked)
             if tracked.version is not None:
                 set_version(entity, tracked.version + 1)
             tracked.current = snapshot(entity)
@@ -213,15 +219,22 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
             if tracked.status is _STORED and tracked.snapshot is not None:
                 tracked.status = Status.EXPIRED
 
-    def reset(self) -> None:
-        """Give every entity the state that the store has, without the events that it recorded since."""
+    def reset(self, known: Mapping[Tracked[EntityT], object]) -> None:
+        """Give every entity the state that the store had, without the events that it recorded since.
+
+        Args:
+            known: the snapshots from then. What was read since has to be read anew, since the store may have had it
+                only for the time being.
+        """
         for tracked in self.by_id.values():
-            if tracked.status is Status.DELETED:
-                continue
             entity = tracked.entity
             pull_events(entity)
+            if tracked.status is Status.DELETED:
+                continue
             if self.mapper.snapshot(entity) != tracked.snapshot:
                 self.mapper.restore(entity, tracked.snapshot)
+            if tracked not in known or known[tracked] is not tracked.snapshot:
+                tracked.status = Status.EXPIRED
 
     def _refresh(self, tracked: Tracked[EntityT], snapshot: object) -> None:
         mapper, entity = self.mapper, tracked.entity

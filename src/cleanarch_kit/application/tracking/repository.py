@@ -77,7 +77,7 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
         if unit.tracker.deleting:
             await unit.flush()
         tracked = self.entities.by_id.get(entity.id)
-        if tracked is None or tracked.status is Status.DELETED:
+        if tracked is None or tracked.status in (Status.DELETED, Status.EXPIRED):
             unit.tracker.add(self.entities, entity)
         elif tracked.entity is not entity:
             raise DuplicateError("primary_key")
