@@ -375,7 +375,7 @@ class TestLooks:
             return y * x
 
         wrapped = cached("k:{x}:{y}", ttl=60, cache=cache)(original)
-        assert wrapped.__name__ == "original"  # type: ignore[attr-defined]  # pyright: ignore
+        assert wrapped.__name__ == "original"
         assert wrapped.__doc__ == "Documented."
         assert inspect.signature(wrapped) == inspect.signature(original)
         assert inspect.unwrap(wrapped) is original
