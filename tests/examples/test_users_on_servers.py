@@ -78,7 +78,7 @@ async def test_a_user_is_changed_found_and_welcomed(client: httpx.AsyncClient, t
     assert changed == {**ada, "role": "admin", "updated_at": changed["updated_at"]}
     assert (await client.get(f"/users/{ada['id']}")).json() == changed
     async with asyncio.timeout(30):
-        while len(list((tmp_path / "mails").glob("*.eml"))) < 4:  # noqa: ASYNC110 - a file tells nobody when it comes
+        while len(list((tmp_path / "mails").glob("*.eml"))) < 4:
             await asyncio.sleep(0.01)
 
 
