@@ -131,9 +131,8 @@ class OwnedRows:
             if key not in before:
                 inserts.append(statements.insert_parameters(row) | reference)
             elif row != before[key]:
-                statement, values = statements.changes(before[key], row)
-                if statement is not None:
-                    connection.execute(statement, values | reference | statements.key_parameters(key))
+                changed, values = statements.changes(before[key], row)
+                connection.execute(statements.update(changed), values | reference | statements.key_parameters(key))
         return inserts
 
     def insert(self, connection: sa.Connection, inserts: list[Parameters]) -> None:

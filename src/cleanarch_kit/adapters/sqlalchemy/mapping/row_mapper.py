@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read, run
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
+from cleanarch_kit.adapters.sqlalchemy.mapping.batches import Batches
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements
 from cleanarch_kit.adapters.sqlalchemy.searching.searches import Searches
@@ -42,6 +43,7 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         self.entity_type = mapping.entity_type
         self.versioned = mapping.version_position is not None
         self.statements = Statements(mapping)
+        self._batches = Batches(mapping, self.statements)
         self.load_row: Callable[[Any], EntityT] = mapping.load
         self.dump_row = mapping.dump
         self._searches: dict[str, Searches] = {}
@@ -113,13 +115,25 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
 
     def _update(self, connection: sa.Connection, changed: Sequence[Tracked[EntityT]]) -> None:
         statements = self.statements
+        groups: dict[tuple[int, ...], list[tuple[Tracked[EntityT], Parameters]]] = {}
         for tracked in changed:
-            before, now = cast("Row | None", tracked.snapshot), cast("Row", tracked.current)
-            statement, parameters = statements.changes(before, now)
-            if statement is not None:
-                parameters |= statements.row_parameters(tracked.entity.id, tracked.version)
-                if not affected_rows(connection, statement, parameters):
-                    raise self.stale(tracked)
+            positions, values = statements.changes(cast("Row | None", tracked.snapshot), cast("Row", tracked.current))
+            if positions:
+                parameters = values | statements.row_parameters(tracked.entity.id, tracked.version)
+                groups.setdefault(positions, []).append((tracked, parameters))
+        for positions, members in groups.items():
+            rows = [parameters for _, parameters in members]
+            if self._batches.update(connection, positions, rows) < len(rows):
+                raise self.stale(self._first_stale(connection, [tracked for tracked, _ in members]))
+
+    def _first_stale(self, connection: sa.Connection, updated: Sequence[Tracked[EntityT]]) -> Tracked[EntityT]:
+        """The one of several that an update did not find: the store has not what was written."""
+        statement, width = self.statements.by_id(False, False), len(self.mapping.columns)
+        for tracked in updated:
+            row = connection.execute(statement, self.statements.identity_parameters(tracked.entity.id)).first()
+            if row is None or tuple(row) != cast("Row", tracked.current)[:width]:
+                return tracked
+        return updated[0]
 
     def _delete(self, connection: sa.Connection, removed: Sequence[Tracked[EntityT]]) -> None:
         statements = self.statements

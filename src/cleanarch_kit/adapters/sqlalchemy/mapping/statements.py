@@ -82,15 +82,25 @@ class Statements:
             parameters["_version"] = version
         return parameters
 
-    def changes(self, before: Row | None, now: Row) -> tuple[sa.Update | None, Parameters]:
-        """What writes the columns that changed, and their parameters; every column if it is not known what was there.
+    def changes(self, before: Row | None, now: Row) -> tuple[tuple[int, ...], Parameters]:
+        """Which columns changed, and their new values; every column if it is not known what was there.
 
         Returns:
-            The statement, None where nothing changed, and the parameters of the new values.
+            The positions, for `update`, and the parameters.
         """
         changed = self._settable if before is None else tuple(at for at in self._settable if now[at] != before[at])
-        statement = self.update(changed) if changed else None
-        return statement, {self._cells[at]: now[at] for at in changed}
+        return changed, {self._cells[at]: now[at] for at in changed}
+
+    def cells(self, positions: Sequence[int]) -> list[tuple[int, str]]:
+        """The names of the parameters for the values of some columns, with their positions."""
+        return [(at, self._cells[at]) for at in positions]
+
+    def names_of_row(self) -> list[tuple[int, str]]:
+        """The names of the parameters that name a row, with the positions of their columns."""
+        names = list(zip(self.mapping.identity_positions, self._identity, strict=True))
+        if self.mapping.version_position is not None:
+            names.append((self.mapping.version_position, "_version"))
+        return names
 
     def _by_id(self, for_update: bool, skip_locked: bool) -> AnySelect:
         statement = sa.select(*selected_columns(self.mapping)).where(self._same_identity)
