@@ -117,7 +117,8 @@ async def measure_redis_hits(url: str) -> None:
     await client.set(name, JSON, px=600_000)
 
     async def by_hand(user_id: int) -> object:
-        return ADAPTER.validate_json(await client.get(name))
+        found = await client.get(name)
+        return ADAPTER.validate_json(found or b"")
 
     backend = RedisCacheBackend.from_url(url, timeout=10.0)
     shared = Cache(backend, namespace=name)
