@@ -7,13 +7,13 @@ without looking anything up in a mapping. The source is kept, to be read and ste
 import copy
 import inspect
 import linecache
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_origin
 from uuid import UUID
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import Parameters, Row
@@ -25,6 +25,7 @@ from cleanarch_kit.errors import CorruptRowError
 __all__ = ["RowCode", "write_row_code"]
 
 _IMMUTABLE = (str, int, float, bool, bytes, Decimal, UUID, date, datetime, time, timedelta, Enum, ScalarValue)
+_LITERALS: Mapping[object, str] = {list: "[]", dict: "{}", set: "set()"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class _Writer:
             self._add(f"entity = checked(None, {entity}{arguments})")
         else:
             self._add(f"entity = new({entity})")
-        values |= {name: f"{self._name(default)}()" for name, default in self._defaults.items()}
+        values |= {name: self._default(default) for name, default in self._defaults.items()}
         plain = inspect.getattr_static(self._entity, "__setattr__") is object.__setattr__
         for name, value in values.items():
             self._add(f"entity.{name} = {value}" if plain else f"assign(entity, {name!r}, {value})")
@@ -211,6 +212,10 @@ class _Writer:
     def _variable(self) -> str:
         self._variables += 1
         return f"v{self._variables}"
+
+    def _default(self, factory: Callable[[], object]) -> str:
+        """The expression for a default; ``list[Event]()`` costs several times of ``[]``."""
+        return _LITERALS.get(get_origin(factory) or factory) or f"{self._name(factory)}()"
 
     def _name(self, thing: object, hint: str = "") -> str:
         """The name under which the code knows a class or another object."""

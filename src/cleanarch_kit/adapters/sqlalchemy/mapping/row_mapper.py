@@ -44,18 +44,24 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         self.versioned = mapping.version_position is not None
         self.statements = Statements(mapping)
         self._batches = Batches(mapping, self.statements)
-        self.load_row: Callable[[Any], EntityT] = mapping.load
-        self.dump_row = mapping.dump
         self._searches: dict[str, Searches] = {}
+        self.use(mapping.load, mapping.dump)
 
     def converting(self, load: Callable[[Row], EntityT] | None, dump: Callable[[EntityT], Row] | None) -> Self:
         """The same mapper, with other functions between rows and entities where some are given."""
         if load is None and dump is None:
             return self
         other = copy(self)
-        other.load_row = load or self.load_row
-        other.dump_row = dump or self.dump_row
+        other.use(load or self.load_row, dump or self.dump_row)
         return other
+
+    def use(self, load: Callable[[Any], EntityT], dump: Callable[[EntityT], Row]) -> None:
+        """Turn rows into entities and back by these functions."""
+        self.load_row = load
+        self.dump_row = dump
+        if type(self) is RowMapper:
+            # Reached without a frame of this class in between, which counts, since it is done for every row.
+            vars(self).update(load=load, snapshot=dump)
 
     def searches(self, dialect: str) -> Searches:
         """The searches for a database."""
