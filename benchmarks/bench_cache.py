@@ -112,7 +112,7 @@ async def measure_hits() -> None:
 
 async def measure_redis_hits(url: str) -> None:
     """Beside GET and validate_json, written by hand over a client of the same kind."""
-    client = Redis.from_url(url)
+    client = Redis.from_url(url)  # pyright: ignore[reportUnknownMemberType] - redis-py leaves its keywords untyped
     name = f"bench-{uuid4().hex}"
     await client.set(name, JSON, px=600_000)
 
