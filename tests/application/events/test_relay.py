@@ -1,9 +1,8 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 import pytest
@@ -53,13 +52,13 @@ class Outbox(InMemoryOutbox):
                 await self.write(uow.transaction.connection, self.encode(events))
         self.wake()
 
-    @asynccontextmanager
-    async def claim(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim | None]:
+    async def claims(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim]:
         if self.breakdowns:
             self.breakdowns -= 1
             raise TransientError("connection lost")
-        async with super().claim(after=after, limit=limit, hold=hold) as claim:
-            yield claim
+        async with aclosing(super().claims(after=after, limit=limit, hold=hold)) as claims:
+            async for claim in claims:
+                yield claim
 
     async def counts(self) -> tuple[int, int, int]:
         stats = await self.stats()
@@ -410,10 +409,3 @@ async def test_an_error_that_is_no_exception_ends_the_run(outbox: Outbox) -> Non
 
 def test_reports_add_up() -> None:
     assert RelayReport(1, 2, 3) + RelayReport(10, 20, 30) == RelayReport(11, 22, 33)
-
-
-def test_a_claim_covers_every_partition() -> None:
-    relay = Relay(Outbox(), Sink())
-    assert list(relay._lap()) == [(-1, inf)]
-    relay._cursor = 5
-    assert list(relay._lap()) == [(5, inf), (-1, 5)]

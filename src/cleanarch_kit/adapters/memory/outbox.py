@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count, islice
@@ -84,25 +83,21 @@ class InMemoryOutbox:
         """See `Outbox`."""
         return self._wake_up
 
-    @asynccontextmanager
-    async def claim(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim | None]:  # noqa: ARG002 - this process lives or dies as a whole
+    async def claims(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim]:  # noqa: ARG002 - this process lives or dies as a whole
         """See `Outbox`."""
-        await asyncio.sleep(0)
         locks = self._store.locks
         for partition in range(after + 1, _PARTITIONS):
+            await asyncio.sleep(0)
             key = (_PENDING, partition)
-            if locks.owner_of(key) is not None:
-                continue
             rows = list(islice(self._due(partition), limit))
-            if rows:
-                claim = _Claim(self, partition, [OutboxEntry(row.position, row.envelope, row.attempts) for row in rows])
-                await locks.acquire(key, claim)
-                try:
-                    yield claim
-                finally:
-                    locks.release([key])
-                return
-        yield None
+            if not rows or locks.owner_of(key) is not None:
+                continue
+            claim = _Claim(self, partition, [OutboxEntry(row.position, row.envelope, row.attempts) for row in rows])
+            await locks.acquire(key, claim)
+            try:
+                yield claim
+            finally:
+                locks.release([key])
 
     async def stats(self) -> OutboxStats:
         """See `Outbox`."""
@@ -154,7 +149,7 @@ class InMemoryOutbox:
 @dataclass(slots=True, eq=False)
 class _Claim:
     outbox: InMemoryOutbox
-    partition: int
+    last: int
     entries: Sequence[OutboxEntry]
 
     async def settle(self, published: Collection[int], failed: Collection[FailedEntry]) -> None:

@@ -1,7 +1,7 @@
 """`SqlAlchemyOutbox`: the outbox in the database that holds the state."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing
 from datetime import timedelta
 from uuid import UUID
 
@@ -104,18 +104,17 @@ class SqlAlchemyOutbox:
         """See `Outbox`."""
         return self._wake_up
 
-    @asynccontextmanager
-    async def claim(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim | None]:
+    async def claims(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim]:
         """See `Outbox`."""
-        async with self._holding.claim(after=after, limit=limit, hold=hold) as claim:
-            if claim is not None or after >= 0:
+        found = False
+        async with aclosing(self._holding.claims(after=after, limit=limit, hold=hold)) as claims:
+            async for claim in claims:
+                found = True
                 yield claim
-                return
-        if await translated(self._create_partitions()):
-            async with self._holding.claim(after=after, limit=limit, hold=hold) as claim:
-                yield claim
-        else:
-            yield None
+        if not found and after < 0 and await translated(self._create_partitions()):
+            async with aclosing(self._holding.claims(after=after, limit=limit, hold=hold)) as claims:
+                async for claim in claims:
+                    yield claim
 
     # --- for the operator
     async def stats(self) -> OutboxStats:

@@ -21,6 +21,7 @@ _MAX_DOCUMENT = 2 * MAX_BYTES
 _UNNAMED = "(not named)"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json( *;.*)?", re.ASCII | re.IGNORECASE)
 
 
@@ -54,22 +55,20 @@ class Envelope:
 
     def to_json(self) -> bytes:
         """The envelope as a CloudEvents document in structured mode (``application/cloudevents+json``)."""
-        attributes = {
-            "specversion": "1.0",
-            "id": str(self.id),
-            "source": self.source,
-            "type": self.type,
+        time = self.time.astimezone(UTC).isoformat().removesuffix("+00:00")
+        optional = {
             "subject": self.subject,
-            "time": self.time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "datacontenttype": "application/json",
             "dataschema": self.dataschema,
             "correlationid": self.correlation_id,
             "causationid": self.causation_id,
             "traceparent": self.traceparent,
         }
-        present = {name: value for name, value in attributes.items() if value is not None}
-        head = json.dumps(present, ensure_ascii=False, separators=(",", ":"))
-        return b'%b,"data":%b}' % (head[:-1].encode(), self.data)
+        head = (
+            f'{{"specversion":"1.0","id":"{self.id}","source":{_encode(self.source)},"type":{_encode(self.type)}'
+            f',"time":"{time}Z","datacontenttype":"application/json"'
+            + "".join([f',"{name}":{_encode(text)}' for name, text in optional.items() if text is not None])
+        )
+        return b'%b,"data":%b}' % (head.encode(), self.data)
 
     @classmethod
     def from_json(cls, document: bytes) -> "Envelope":
@@ -141,7 +140,7 @@ def _data(attributes: Mapping[str, object], event_type: str) -> bytes:
     if not isinstance(content_type, str) or _JSON_TYPE.fullmatch(content_type) is None:
         raise EventDecodingError(event_type, "must be JSON, and say so in 'datacontenttype'")
     if "data" in attributes and "data_base64" not in attributes:
-        return json.dumps(attributes["data"], ensure_ascii=False, separators=(",", ":")).encode()
+        return _encode(attributes["data"]).encode()
     encoded = attributes.get("data_base64")
     if isinstance(encoded, str) and "data" not in attributes:
         with suppress(ValueError):

@@ -3,15 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from math import inf
 from uuid import UUID
 
 from cleanarch_kit.application.backoff import Backoff, full_jitter, jittered
 from cleanarch_kit.application.events.delivery import LONGEST, Outcome, deliver
 from cleanarch_kit.application.events.wake_up import Signal
 from cleanarch_kit.application.ports.event_sink import EventSink
-from cleanarch_kit.application.ports.outbox import Claim, FailedEntry, Outbox, OutboxEntry
+from cleanarch_kit.application.ports.outbox import LAST_PARTITION, Claim, FailedEntry, Outbox, OutboxEntry
 from cleanarch_kit.errors import DefinitionError
 
 __all__ = ["Relay", "RelayReport"]
@@ -93,7 +93,7 @@ class Relay:
         self._stopping = False
 
     async def drain_once(self) -> RelayReport:
-        """Make one pass over the partitions, with one batch from each that has due events and is free.
+        """Make one pass over the partitions, a batch at a time, and look at each that has due events and is free.
 
         A pass ends early when the sink seems to be down; the next one then begins where it ended. It may be
         cancelled at any time: what was sent and not yet settled is sent again.
@@ -104,22 +104,7 @@ class Relay:
         Raises:
             StorageError: the outbox cannot be read or written.
         """
-        report = RelayReport()
-        for after, until in self._lap():
-            position = after
-            while position < until:
-                async with self._outbox.claim(
-                    after=int(position), limit=self._batch, hold=LONGEST * self._timeout
-                ) as claim:
-                    if claim is None or claim.partition > until:
-                        break
-                    outcome = await deliver(claim.entries, self._sink, self._timeout)
-                    report += await self._settle(claim, outcome)
-                    position = claim.partition
-                if self._sink_is_down:
-                    self._cursor = position
-                    return report
-        self._cursor = -1
+        report, _ = await self._pass()
         return report
 
     async def run(self) -> None:
@@ -134,13 +119,13 @@ class Relay:
                 while not self._stopping:
                     signal.clear()
                     try:
-                        report = await self.drain_once()
+                        report, full = await self._pass()
                     except Exception as error:
                         failures += 1
                         _log.warning("the outbox cannot be drained (%s)", _kind(error))
                     else:
                         failures = failures + 1 if self._sink_is_down else 0
-                        if report.published:
+                        if report.published and full:
                             continue
                     if failures:
                         await self._rest(signal, _rest(failures))
@@ -158,9 +143,29 @@ class Relay:
     def _sink_is_down(self) -> bool:
         return len(self._failing) > 1
 
-    def _lap(self) -> Sequence[tuple[float, float]]:
+    async def _pass(self) -> tuple[RelayReport, bool]:
+        """One pass; also tells whether more may be due: a batch was full, or something failed or was given up."""
+        report, full = RelayReport(), False
+        for after, until in self._lap():
+            claims = self._outbox.claims(after=after, limit=self._batch, hold=LONGEST * self._timeout)
+            async with aclosing(claims):
+                async for claim in claims:
+                    outcome = await deliver(claim.entries, self._sink, self._timeout)
+                    report += await self._settle(claim, outcome)
+                    full = full or len(claim.entries) >= self._batch or bool(outcome.failed)
+                    if self._sink_is_down:
+                        self._cursor = claim.last
+                        return report, False
+                    if claim.last >= until:
+                        break
+        self._cursor = -1
+        return report, full
+
+    def _lap(self) -> Sequence[tuple[int, int]]:
         """Ranges of partitions to go through: (after, until)."""
-        return [(-1, inf)] if self._cursor < 0 else [(self._cursor, inf), (-1, self._cursor)]
+        if not 0 <= self._cursor < LAST_PARTITION:
+            return [(-1, LAST_PARTITION)]
+        return [(self._cursor, LAST_PARTITION), (-1, self._cursor)]
 
     async def _settle(self, claim: Claim, outcome: Outcome) -> RelayReport:
         if outcome.published:

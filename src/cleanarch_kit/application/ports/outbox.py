@@ -1,7 +1,6 @@
 """The outbox: events stored with the state they tell of, until a relay has sent them."""
 
-from collections.abc import Collection, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeVar
@@ -11,7 +10,19 @@ from cleanarch_kit.application.events.envelope import Envelope
 from cleanarch_kit.application.events.wake_up import WakeUp
 from cleanarch_kit.domain.event import DomainEvent
 
-__all__ = ["Claim", "FailedEntry", "Outbox", "OutboxEntry", "OutboxStats", "OutboxWriter", "PendingEvent"]
+__all__ = [
+    "LAST_PARTITION",
+    "Claim",
+    "FailedEntry",
+    "Outbox",
+    "OutboxEntry",
+    "OutboxStats",
+    "OutboxWriter",
+    "PendingEvent",
+]
+
+LAST_PARTITION = 32_767
+"""The highest number that a partition can have."""
 
 ConnectionT_contra = TypeVar("ConnectionT_contra", contravariant=True)
 
@@ -91,20 +102,20 @@ class FailedEntry:
 
 
 class Claim(Protocol):
-    """Some events of one partition, held by one relay."""
+    """Some events of one or a few partitions, held by one relay."""
 
     @property
-    def partition(self) -> int:
-        """Number of the partition."""
+    def last(self) -> int:
+        """Number of the last partition that was looked at: what a pass has still to claim comes after it."""
         ...
 
     @property
     def entries(self) -> Sequence[OutboxEntry]:
-        """The events that are due, by position, at least one. Of each subject it is the oldest ones."""
+        """Events that are due, by position, at least one. Of each subject it is the oldest ones."""
         ...
 
     async def settle(self, published: Collection[int], failed: Collection[FailedEntry]) -> None:
-        """Say what became of the entries; what is not named stays as it was.
+        """Say what became of the entries; what is not named stays as it was. Ends what is held.
 
         What was published is deleted. What failed waits, and the later events of its subject with it, or is moved to
         the dead letters. Everything takes effect, attempts included, or nothing. Called at most once.
@@ -141,19 +152,21 @@ class Outbox(Protocol):
         """Tells waiting relays of this process that something was committed."""
         ...
 
-    def claim(self, *, after: int, limit: int, hold: float) -> AbstractAsyncContextManager[Claim | None]:
-        """Hold the next partition that has due events and that nobody else holds, as long as the block lasts.
+    def claims(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim]:
+        """Hold partitions that have due events and that nobody else holds, a few at a time.
 
-        While it is held, nobody else claims it, so that the order within a subject survives any number of relays.
-        If the process dies, the partition is free again at once, or after `hold`, as the store can tell.
+        While they are held, nobody else claims them, so that the order within a subject survives any number of
+        relays. A claim ends when the next one is asked for or the generator is closed; close it in any case, with
+        `contextlib.aclosing`. If the process dies, what it held is free again at once, or after `hold`, as the store
+        can tell.
 
         Args:
             after: number of a partition; only later ones are looked at. -1 for all.
-            limit: how many events to take at most.
-            hold: how many seconds the block takes at most.
+            limit: how many events to take at most in one claim.
+            hold: how many seconds a claim lasts at most.
 
         Returns:
-            A block that gives the claim, or None where no later partition has due events and is free.
+            The claims, by partition, until no later partition has due events and is free.
         """
         ...
 

@@ -1,7 +1,7 @@
 """What the contract of the outbox is tested on."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,29 +53,24 @@ class OutboxSubject:
         events = [PendingEvent(Ticked(number=number), subject) for number in numbers]
         await self.outbox.write(connection, self.outbox.encode(events))
 
-    def claim(self, *, after: int = -1, limit: int = 100) -> AbstractAsyncContextManager[Claim | None]:
-        """Claim with a long hold."""
-        return self.outbox.claim(after=after, limit=limit, hold=_HOLD)
+    @asynccontextmanager
+    async def claim(self, *, after: int = -1, limit: int = 100, hold: float = _HOLD) -> AsyncGenerator[Claim | None]:
+        """The first claim, as long as the block lasts; None if there is none."""
+        async with aclosing(self.outbox.claims(after=after, limit=limit, hold=hold)) as claims:
+            yield await anext(claims, None)
 
     async def due(self) -> list[tuple[str, int]]:
         """Subject and number of what is due, in all partitions; nothing changes."""
         found: list[tuple[str, int]] = []
-        after = -1
-        while True:
-            async with self.claim(after=after) as claim:
-                if claim is None:
-                    return found
-                after = claim.partition
+        async with aclosing(self.outbox.claims(after=-1, limit=1000, hold=_HOLD)) as claims:
+            async for claim in claims:
                 found += map(shown, claim.entries)
+        return found
 
     async def settle_all(self, fail: Callable[[OutboxEntry], FailedEntry | None] = lambda _: None) -> None:
         """Settle everything that is due: as published, unless it is made to fail or its subject is."""
-        after = -1
-        while True:
-            async with self.claim(after=after) as claim:
-                if claim is None:
-                    return
-                after = claim.partition
+        async with aclosing(self.outbox.claims(after=-1, limit=1000, hold=_HOLD)) as claims:
+            async for claim in claims:
                 published, failed = _outcome(claim.entries, fail)
                 await claim.settle(published, failed)
 

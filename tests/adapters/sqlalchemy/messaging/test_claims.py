@@ -2,16 +2,18 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from cleanarch_kit.adapters.sqlalchemy import SqlAlchemyOutbox, session_factory
-from cleanarch_kit.adapters.sqlalchemy.messaging.rows import due_entries
+from cleanarch_kit.adapters.sqlalchemy.messaging.rows import HELD_AT_ONCE, due_entries, to_row
 from cleanarch_kit.adapters.sqlalchemy.messaging.tables import outbox as outbox_table
 from cleanarch_kit.adapters.sqlalchemy.messaging.tables import outbox_partition
 from cleanarch_kit.application import FailedEntry, OutboxEntry
+from cleanarch_kit.application.ports.outbox import LAST_PARTITION
 from cleanarch_kit.errors import DefinitionError, StorageError, TransientError
 from cleanarch_kit.testing import CONTRACT_EVENTS, OutboxSubject
 
@@ -51,8 +53,8 @@ async def test_many_relays_may_create_them_at_once(
     engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession], outbox: SqlAlchemyOutbox
 ) -> None:
     async def drain() -> None:
-        async with SqlAlchemyOutbox(sessions, CONTRACT_EVENTS).claim(after=-1, limit=1, hold=1.0) as claim:
-            assert claim is None
+        fresh = OutboxSubject(SqlAlchemyOutbox(sessions, CONTRACT_EVENTS), sessions.begin)
+        assert await fresh.due() == []
 
     await asyncio.gather(*(drain() for _ in range(5)))
     async with engine.connect() as connection:
@@ -68,7 +70,7 @@ async def test_the_number_of_partitions_can_be_chosen(
         await single.store(key, 1)
     async with single.claim() as claim:
         assert claim is not None
-        assert (claim.partition, len(claim.entries)) == (0, 3)
+        assert (claim.last, len(claim.entries)) == (LAST_PARTITION, 3)
 
 
 @SQLITE
@@ -91,28 +93,55 @@ async def test_events_of_a_partition_beyond_our_number_are_delivered(
     assert sorted(await subject.due()) == sorted(await more.due())
 
 
+@LOCKING
 async def test_what_was_drained_between_look_and_lock_is_passed_over(
     subject: OutboxSubject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever locks a partition that was just drained finds nothing and goes on to the next."""
-    for key in ("Clock/1", "Clock/2"):
-        await subject.store(key, 1)
-    due = await subject.due()
-    calls = 0
+    """Whoever locks partitions that were just drained finds nothing and goes on to the next."""
+    for number in range(20):
+        await subject.store(f"Clock/{number}", 1)
+    passed_over: list[int] = []
 
-    async def drained_the_first_time(connection: AsyncConnection, partition: int, limit: int) -> Sequence[OutboxEntry]:
-        nonlocal calls
-        calls += 1
-        return [] if calls == 1 else await due_entries(connection, partition, limit)
+    async def drained_the_first_time(
+        connection: AsyncConnection, partitions: Sequence[int], limit: int
+    ) -> Sequence[OutboxEntry]:
+        if not passed_over:
+            passed_over.extend(partitions)
+            return []
+        return await due_entries(connection, partitions, limit)
 
     monkeypatch.setattr("cleanarch_kit.adapters.sqlalchemy.messaging.claims.due_entries", drained_the_first_time)
-    async with subject.claim() as claim:
-        assert claim is not None
-        assert [entry.envelope.subject for entry in claim.entries] == [due[1][0]]
-    calls = 0
-    monkeypatch.setattr("cleanarch_kit.adapters.sqlalchemy.messaging.claims.due_entries", drained_the_first_time)
-    async with subject.claim(after=claim.partition) as last:
-        assert last is None
+    found = await subject.due()
+    assert 0 < len(found) < 20
+    assert len(passed_over) == HELD_AT_ONCE
+    assert len({*found, *await subject.due()}) == 20
+
+
+async def test_a_relay_holds_a_few_partitions_and_leaves_the_others(subject: OutboxSubject) -> None:
+    for number in range(60):
+        await subject.store(f"Clock/{number}", 1)
+    async with subject.claim() as first, subject.claim() as second:
+        assert first is not None
+        assert second is not None
+        held = [{to_row(entry.envelope, 16)["partition_id"] for entry in claim.entries} for claim in (first, second)]
+    assert [len(partitions) for partitions in held] == [HELD_AT_ONCE, HELD_AT_ONCE]
+    assert held[0].isdisjoint(held[1])
+
+
+async def test_the_last_claim_of_a_pass_is_known_as_such(subject: OutboxSubject) -> None:
+    """So that nobody looks once more in vain."""
+    for number in range(60):
+        await subject.store(f"Clock/{number}", 1)
+    lasts: list[int] = []
+    async with aclosing(subject.outbox.claims(after=-1, limit=100, hold=30.0)) as claims:
+        async for claim in claims:
+            lasts.append(claim.last)
+            await claim.settle([entry.position for entry in claim.entries], [])
+    assert lasts == [3, 7, 11, LAST_PARTITION]
+    await subject.store("Clock/1", 2)
+    async with subject.claim() as only:
+        assert only is not None
+        assert only.last == LAST_PARTITION
 
 
 # --- what a relay leaves behind when it stops without dying
@@ -120,7 +149,7 @@ async def test_what_was_drained_between_look_and_lock_is_passed_over(
 async def test_postgresql_frees_a_partition_whose_holder_does_not_come_back(subject: OutboxSubject) -> None:
     await subject.store("Clock/1", 1)
     with pytest.raises(TransientError):
-        async with subject.outbox.claim(after=-1, limit=10, hold=0.2) as stuck:
+        async with subject.claim(limit=10, hold=0.2) as stuck:
             assert stuck is not None
             for _ in range(200):
                 if await subject.due():
@@ -135,7 +164,7 @@ async def test_a_lease_runs_out_and_its_late_holder_changes_nothing(
     subject: OutboxSubject, caplog: pytest.LogCaptureFixture
 ) -> None:
     await subject.store("Clock/1", 1, 2)
-    async with subject.outbox.claim(after=-1, limit=10, hold=0.05) as late:
+    async with subject.claim(limit=10, hold=0.05) as late:
         assert late is not None
         assert await subject.due() == []
         await asyncio.sleep(0.06)
@@ -145,13 +174,13 @@ async def test_a_lease_runs_out_and_its_late_holder_changes_nothing(
             assert (await subject.outbox.stats()).pending == 2
             await successor.settle([successor.entries[0].position], [])
     assert await subject.due() == [("Clock/1", 2)]
-    assert caplog.messages == [f"the lease of outbox partition {late.partition} ran out: its events are sent again"]
+    assert caplog.messages == ["a lease on partitions of the outbox ran out: what was sent under it is sent again"]
 
 
 @SQLITE
 async def test_a_late_holder_does_not_release_the_lease_of_its_successor(subject: OutboxSubject) -> None:
     await subject.store("Clock/1", 1)
-    late = subject.outbox.claim(after=-1, limit=10, hold=0.05)
+    late = subject.claim(limit=10, hold=0.05)
     assert await late.__aenter__() is not None
     await asyncio.sleep(0.06)
     async with subject.claim() as successor:
@@ -165,7 +194,7 @@ async def test_a_lease_that_cannot_be_given_back_runs_out_by_itself(
     subject: OutboxSubject, engine: AsyncEngine
 ) -> None:
     await subject.store("Clock/1", 1)
-    async with subject.outbox.claim(after=-1, limit=10, hold=0.05) as claim:
+    async with subject.claim(limit=10, hold=0.05) as claim:
         assert claim is not None
         await execute(engine, "ALTER TABLE outbox_partition RENAME TO hidden")
     await execute(engine, "ALTER TABLE hidden RENAME TO outbox_partition")
@@ -176,7 +205,7 @@ async def test_a_lease_that_cannot_be_given_back_runs_out_by_itself(
 @SQLITE
 async def test_the_owner_of_a_lease_is_known(subject: OutboxSubject, engine: AsyncEngine) -> None:
     await subject.store("Clock/1", 1)
-    owners = sa.select(outbox_partition.c.owner).where(outbox_partition.c.owner.is_not(None))
+    owners = sa.select(outbox_partition.c.holder).where(outbox_partition.c.holder.is_not(None))
     async with subject.claim(), engine.connect() as connection:
         owner = (await connection.execute(owners)).scalar_one()
         assert owner is not None
@@ -212,10 +241,10 @@ async def test_no_wait_is_longer_than_an_hour(subject: OutboxSubject, engine: As
 @SQLITE
 async def test_a_clock_that_is_put_back_does_not_prolong_a_lease(subject: OutboxSubject, engine: AsyncEngine) -> None:
     await subject.store("Clock/1", 1)
-    abandoned = subject.outbox.claim(after=-1, limit=10, hold=30.0)
+    abandoned = subject.claim(limit=10, hold=30.0)
     assert await abandoned.__aenter__() is not None
     assert await subject.due() == []
-    await put_clock_back(engine, outbox_partition.c.leased_until, DAY)
+    await put_clock_back(engine, outbox_partition.c.held_until, DAY)
     assert await subject.due() == [("Clock/1", 1)]
     await abandoned.__aexit__(None, None, None)
 
@@ -235,16 +264,16 @@ async def test_a_claim_reads_what_is_committed_whatever_the_engine_is_set_to(
     """Under REPEATABLE READ the second statement would still see what another relay has deleted meanwhile."""
     await subject.store("Clock/1", 1, 2)
 
-    async def late(connection: AsyncConnection, partition: int, limit: int) -> Sequence[OutboxEntry]:
+    async def late(connection: AsyncConnection, partitions: Sequence[int], limit: int) -> Sequence[OutboxEntry]:
         async with subject.transaction() as session:
             await session.execute(sa.delete(outbox_table).where(outbox_table.c.seq == oldest))
-        return await due_entries(connection, partition, limit)
+        return await due_entries(connection, partitions, limit)
 
     async with subject.claim() as claim:
         assert claim is not None
         oldest = claim.entries[0].position
     monkeypatch.setattr("cleanarch_kit.adapters.sqlalchemy.messaging.claims.due_entries", late)
-    async with SqlAlchemyOutbox(repeatable, CONTRACT_EVENTS).claim(after=-1, limit=10, hold=5.0) as claim:
+    async with OutboxSubject(SqlAlchemyOutbox(repeatable, CONTRACT_EVENTS), repeatable.begin).claim() as claim:
         assert claim is not None
         assert [entry.position for entry in claim.entries] != [oldest, oldest + 1]
         assert len(claim.entries) == 1
@@ -256,7 +285,7 @@ async def test_a_database_without_the_tables_is_an_error_of_ours(
 ) -> None:
     outbox = SqlAlchemyOutbox(sessions, CONTRACT_EVENTS)
     for attempt in (
-        lambda: outbox.claim(after=-1, limit=1, hold=1.0).__aenter__(),
+        OutboxSubject(outbox, sessions.begin).due,
         outbox.stats,
         outbox.replay,
     ):
