@@ -1,10 +1,33 @@
 """The unit of work keeps the contract on every database; and what is its own."""
 
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cleanarch_kit.testing import Capability, Subject, UnitOfWorkContract
+from cleanarch_kit.adapters.sqlalchemy import (
+    SqlAlchemyRepository,
+    SqlAlchemyUnitOfWork,
+    UtcDateTime,
+    create_async_engine,
+    session_factory,
+)
+from cleanarch_kit.testing import (
+    Book,
+    BookId,
+    Capability,
+    Note,
+    NoteId,
+    Subject,
+    UnitOfWorkContract,
+    compare_with_a_model,
+)
 
 SQLITE = frozenset(Capability) - {Capability.CONCURRENT_WRITERS, Capability.LOCKS, Capability.SKIP_LOCKED}
 
@@ -25,3 +48,77 @@ class TestSqliteUnitOfWork(SqlUnitOfWork):
 @pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
 class TestServerUnitOfWork(SqlUnitOfWork):
     """Every capability is declared."""
+
+
+model_metadata = sa.MetaData()
+
+
+class SqlBooks(SqlAlchemyRepository[Book, BookId]):
+    table = sa.Table(
+        "model_books",
+        model_metadata,
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("isbn", sa.String(200), nullable=False),
+        sa.Column("title", sa.String(200), nullable=False),
+        sa.Column("price_amount", sa.BigInteger, nullable=False),
+        sa.Column("price_currency", sa.String(3), nullable=False),
+        sa.Column("rank", sa.Integer),
+        sa.Column("published_at", UtcDateTime),
+        sa.UniqueConstraint("isbn", name="uq_books_isbn"),
+        mysql_collate="utf8mb4_nopad_bin",
+    )
+
+
+class SqlNotes(SqlAlchemyRepository[Note, NoteId]):
+    table = sa.Table(
+        "model_notes",
+        model_metadata,
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("text", sa.String(200), nullable=False),
+        sa.Column("stars", sa.Integer, nullable=False),
+        mysql_collate="utf8mb4_nopad_bin",
+    )
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_every_database_does_what_a_model_says(
+    driver: str, tmp_path: Path, postgresql_url: str, mariadb_url: str
+) -> None:
+    """Random sequences of steps, side by side: the same results and the same errors at every step."""
+    urls = {
+        "sqlite": f"sqlite+aiosqlite:///{tmp_path / 'model.db'}",
+        driver: postgresql_url.replace("postgresql://", f"postgresql+{driver}://", 1),
+        "asyncmy": mariadb_url.replace("mysql://", "mysql+asyncmy://", 1),
+    }
+    engines = {name: create_async_engine(url) for name, url in urls.items()}
+
+    async def every(work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+        for engine in engines.values():
+            async with engine.begin() as connection:
+                await work(connection)
+
+    async def create(connection: AsyncConnection) -> None:
+        await connection.run_sync(model_metadata.create_all)
+
+    async def empty(connection: AsyncConnection) -> None:
+        for table in model_metadata.sorted_tables:
+            await connection.execute(table.delete())
+
+    async def drop(connection: AsyncConnection) -> None:
+        await connection.run_sync(model_metadata.drop_all)
+
+    @asynccontextmanager
+    async def subjects() -> AsyncGenerator[Mapping[str, Subject]]:
+        await every(empty)
+        yield {
+            name: Subject(partial(SqlAlchemyUnitOfWork, session_factory(engine)), SqlBooks, SqlNotes)
+            for name, engine in engines.items()
+        }
+
+    with asyncio.Runner() as runner:
+        runner.run(every(create))
+        compare_with_a_model(subjects, runner=runner, examples=15, steps=30)
+        runner.run(every(drop))
+        for engine in engines.values():
+            runner.run(engine.dispose())
