@@ -6,7 +6,6 @@ from cleanarch_kit.adapters.sqlalchemy.idempotency import SqlAlchemyIdempotencyS
 from cleanarch_kit.adapters.sqlalchemy.inbox import SqlAlchemyInbox
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
 from cleanarch_kit.adapters.sqlalchemy.messaging.tables import add_kit_tables
-from cleanarch_kit.adapters.sqlalchemy.migrations import render_item
 from cleanarch_kit.adapters.sqlalchemy.outbox import SqlAlchemyOutbox
 from cleanarch_kit.adapters.sqlalchemy.repository import SqlAlchemyRepository
 from cleanarch_kit.adapters.sqlalchemy.types import ScalarType, UtcDateTime, scalar_types
@@ -23,7 +22,6 @@ __all__ = [
     "UtcDateTime",
     "add_kit_tables",
     "create_async_engine",
-    "render_item",
     "scalar_types",
     "session_factory",
 ]
