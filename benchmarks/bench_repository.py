@@ -27,9 +27,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
+from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column, registry
 
 from cleanarch_kit.adapters.sqlalchemy import (
+    ScalarType,
     SqlAlchemyRepository,
     SqlAlchemyUnitOfWork,
     UtcDateTime,
@@ -134,6 +135,58 @@ def columns_of(user: User) -> dict[str, Any]:
     }
 
 
+value_users = sa.Table(
+    "bench_users",
+    sa.MetaData(),
+    *(
+        sa.Column("email", ScalarType(Email)) if column.name == "email" else column._copy()  # noqa: SLF001
+        for column in users.columns
+    ),
+)
+
+
+@dataclass
+class ValueUser:
+    """The same table mapped imperatively, with the values that a domain class has."""
+
+    id: UUID
+    email: Email
+    name: str
+    password_hash: str
+    role: str
+    balance: Money
+    is_active: bool
+    created_at: datetime
+    version: int = 1
+    updated_at: datetime | None = None
+
+
+registry().map_imperatively(
+    ValueUser,
+    value_users,
+    properties={
+        "balance": composite(Money, value_users.c.balance_amount, value_users.c.balance_currency),
+    },
+)
+
+
+@dataclass
+class PlainUser:
+    """What one makes of a row by hand: no values, nothing is tracked."""
+
+    id: UUID
+    version: int
+    email: str
+    name: str
+    password_hash: str
+    role: str
+    balance_amount: int
+    balance_currency: str
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime | None
+
+
 class SqlUsers(SqlAlchemyRepository[User, UserId]):
     table = users
 
@@ -196,7 +249,7 @@ class Core(Contender):
 
     async def get(self) -> None:
         async with self.engine.connect() as connection:
-            (await connection.execute(self.by_id, {"wanted": self.data.some_id()})).one()
+            PlainUser(*(await connection.execute(self.by_id, {"wanted": self.data.some_id()})).one())
 
     async def add(self) -> None:
         async with self.engine.begin() as connection:
@@ -210,7 +263,7 @@ class Core(Contender):
     async def keyset(self) -> None:
         key, at = self.data.deep
         async with self.engine.connect() as connection:
-            (await connection.execute(self.behind, {"at": at, "key": key})).all()
+            [PlainUser(*row) for row in await connection.execute(self.behind, {"at": at, "key": key})]
 
 
 class Ours(Contender):
@@ -265,6 +318,25 @@ class ImperativeOrm(Contender):
     async def write_back(self) -> None:
         async with self.sessions() as session:
             oldest = sa.select(MappedUser).order_by(users.c.created_at, users.c.id).limit(100)
+            for user in list((await session.execute(oldest)).scalars())[::10]:
+                user.name = f"changed {self.data.some_id()}"
+            await session.commit()
+
+
+class ValueOrm(Contender):
+    """The domain class with its values, mapped imperatively."""
+
+    name = "imperative, values"
+
+    async def page(self) -> None:
+        async with self.sessions() as session:
+            (await session.execute(Core.total)).scalar_one()
+            newest = sa.select(ValueUser).order_by(value_users.c.created_at.desc(), value_users.c.id.desc()).limit(PAGE)
+            (await session.execute(newest)).scalars().all()
+
+    async def write_back(self) -> None:
+        async with self.sessions() as session:
+            oldest = sa.select(ValueUser).order_by(value_users.c.created_at, value_users.c.id).limit(100)
             for user in list((await session.execute(oldest)).scalars())[::10]:
                 user.name = f"changed {self.data.some_id()}"
             await session.commit()
@@ -358,7 +430,7 @@ OPERATIONS: Mapping[str, tuple[str, int, str]] = {
     "add": ("add and commit", 10, Core.name),
     "page": ("page of 100, with total", 3, Core.name),
     "keyset": ("keyset page of 100 at 95 % depth", 3, Core.name),
-    "write_back": ("load 100, change 10, commit", 3, ImperativeOrm.name),
+    "write_back": ("load 100, change 10, commit", 3, ValueOrm.name),
 }
 Job = Callable[[], Awaitable[None]]
 
@@ -421,7 +493,7 @@ async def fill(engine: AsyncEngine, rows: int) -> Data:
 async def main(url: str, rows: int, rounds: int, only: list[str]) -> None:
     engine = create_async_engine(url)
     data = await fill(engine, rows)
-    contenders = [cls(engine, data) for cls in (Core, Ours, ImperativeOrm, ModelOrm, *peers())]
+    contenders = [cls(engine, data) for cls in (Core, Ours, ImperativeOrm, ValueOrm, ModelOrm, *peers())]
     print(f"{engine.dialect.name} through {engine.dialect.driver}, {rows} rows, SQLAlchemy {sa.__version__}\n")
     for operation in only or OPERATIONS:
         title, times, reference = OPERATIONS[operation]
