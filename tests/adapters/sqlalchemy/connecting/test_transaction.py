@@ -1,10 +1,12 @@
 """Transactions, and what happens when the server, the network or another writer gets in their way."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from cleanarch_kit.adapters.sqlalchemy import (
@@ -17,6 +19,7 @@ from cleanarch_kit.domain import DomainEvent, Money
 from cleanarch_kit.errors import (
     CommitOutcomeUnknownError,
     DefinitionError,
+    RefusedValueError,
     StorageError,
     StorageFullError,
     TransientError,
@@ -213,3 +216,23 @@ def test_sessions_without_one_engine_are_refused() -> None:
     with pytest.raises(DefinitionError) as caught:
         engine_of(async_sessionmaker())
     assert str(caught.value) == ("a unit of work needs sessions that are bound to one engine: session_factory(engine)")
+
+
+class Model(DeclarativeBase): ...
+
+
+class Item(Model):
+    __tablename__ = "items_of_a_session"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+async def test_what_a_session_cannot_write_at_the_end_is_no_unknown_outcome(tmp_path: Path) -> None:
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'items.db'}")
+    async with engine.begin() as connection:
+        await connection.run_sync(Model.metadata.create_all)
+    with pytest.raises(RefusedValueError):
+        async with SqlAlchemyUnitOfWork(session_factory(engine)) as unit:
+            unit.session.add(Item(id=1))  # without its name, which is told when it is flushed
+    assert await checked_out(engine) == 0
+    await engine.dispose()

@@ -130,6 +130,22 @@ def test_a_composite_of_optional_parts_is_none_where_all_of_them_are() -> None:
     assert functions.load(functions.dump(a_user(span=Span(None, None)))).span is None
 
 
+@dataclass(frozen=True)
+class Place:
+    where: Span | None
+    city: str
+
+
+def test_an_optional_value_is_there_although_an_optional_value_in_front_of_it_is_not() -> None:
+    shop = make_dataclass("Shop", [("id", int), ("place", Place | None)])
+    names = ("id", "place_where_start", "place_where_end", "place_city")
+    table = sa.Table("shops", sa.MetaData(), *(sa.Column(name, sa.String) for name in names))
+    functions = write_row_code(shop, derive(shop, table, MappingRules()), MappingRules())
+    row = functions.dump(shop(1, Place(None, "Rome")))
+    assert functions.load(row).place == Place(None, "Rome")
+    assert functions.load((1, None, None, None)).place is None
+
+
 def test_row_and_entity_share_no_list() -> None:
     functions = code()
     user = a_user()

@@ -47,6 +47,7 @@ class SqlTransaction(Transaction[UnitConnection]):
 
     async def commit(self) -> None:
         """Commit. See `Transaction.commit`."""
+        await translated(self._connection.flush())
         try:
             return await self._connection.commit()
         except Exception as error:

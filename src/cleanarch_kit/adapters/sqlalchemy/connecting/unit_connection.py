@@ -84,21 +84,23 @@ class UnitConnection:
             self._session = self._sessions(bind=bind, join_transaction_mode="rollback_only")
         return self._session
 
+    async def flush(self) -> None:
+        """Write what the session has not written yet. A step before COMMIT, so that its errors are not COMMIT's."""
+        await self._close_streams()
+        if self._session is not None and self._may_have_written:
+            await self._session.flush()
+
     async def commit(self) -> None:
-        """Commit, with what the session has not written yet.
+        """Commit what was flushed.
 
         Where everything was read, nothing is sent: `close` rolls back, which costs one trip instead of two.
         """
-        await self._close_streams()
         if not self._may_have_written:
-            return None
-        if self._session is not None:
-            await self._session.flush()
-            if self._session_leads:
-                return await self._session.commit()
-        if self._connection is not None:
+            return
+        if self._session is not None and self._session_leads:
+            await self._session.commit()
+        elif self._connection is not None:
             await self._connection.commit()
-        return None
 
     async def rollback(self) -> None:
         """Roll back."""

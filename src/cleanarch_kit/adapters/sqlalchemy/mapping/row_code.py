@@ -174,7 +174,7 @@ class _Writer:
         """The condition under which an optional value is there: its first part that must be, else any."""
         if isinstance(node, Wrapped):
             return f"{self._cells[id(node.column)]} is not None"
-        required = [leaf for leaf in _leaves(node) if not leaf.optional][:1]
+        required = [*_required_leaves(node)][:1]
         return " or ".join(f"{self._cells[id(leaf.column)]} is not None" for leaf in required or _leaves(node))
 
     def _dumped(self, value: str, node: FieldNode, *, optional: bool = False) -> list[str]:
@@ -271,3 +271,14 @@ def _present(field: str, value: object) -> object:
     if value is None:
         raise _InvalidFieldError(field)
     return value
+
+
+def _required_leaves(node: Composite) -> Iterator[Leaf | Wrapped]:
+    """The parts that are there whenever the value is: not those of an optional value inside it."""
+    for _, part in node.parts:
+        if part.optional:
+            continue
+        if isinstance(part, Composite):
+            yield from _required_leaves(part)
+        else:
+            yield part
