@@ -47,8 +47,8 @@ def test_a_module_is_at_most_320_lines(path: Path) -> None:
 
 def test_most_modules_are_much_shorter() -> None:
     lengths = sorted(lines_of(path) for path in with_code())
-    assert statistics.median(lengths) <= 130
-    assert lengths[int(len(lengths) * 0.9)] <= 280
+    assert statistics.median(lengths) <= 110
+    assert lengths[int(len(lengths) * 0.9)] <= 260
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
