@@ -1,6 +1,7 @@
 """Transactions, and what happens when the server, the network or another writer gets in their way."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from cleanarch_kit.adapters.sqlalchemy import (
     SqlAlchemyUnitOfWork,
+    UtcDateTime,
     create_async_engine,
     session_factory,
 )
@@ -19,7 +21,7 @@ from cleanarch_kit.domain import DomainEvent, Money
 from cleanarch_kit.errors import (
     CommitOutcomeUnknownError,
     DefinitionError,
-    RefusedValueError,
+    InvalidValueError,
     StorageError,
     StorageFullError,
     TransientError,
@@ -224,15 +226,16 @@ class Model(DeclarativeBase): ...
 class Item(Model):
     __tablename__ = "items_of_a_session"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str]
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 async def test_what_a_session_cannot_write_at_the_end_is_no_unknown_outcome(tmp_path: Path) -> None:
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'items.db'}")
     async with engine.begin() as connection:
         await connection.run_sync(Model.metadata.create_all)
-    with pytest.raises(RefusedValueError):
+    with pytest.raises(InvalidValueError):
         async with SqlAlchemyUnitOfWork(session_factory(engine)) as unit:
-            unit.session.add(Item(id=1))  # without its name, which is told when it is flushed
+            naive = datetime(2026, 1, 1)  # noqa: DTZ001 - what the column refuses, as late as the flush
+            unit.session.add(Item(id=1, since=naive))
     assert await checked_out(engine) == 0
     await engine.dispose()
