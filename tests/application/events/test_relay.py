@@ -43,6 +43,7 @@ class Outbox(InMemoryOutbox):
         self.store = InMemoryStore()
         self.now = 0.0
         self.breakdowns = 0
+        self.looks = 0
         super().__init__(self.store, REGISTRY, clock=lambda: self.now)
 
     async def commit(self, *numbers: int, subject: str | None = None) -> None:
@@ -53,6 +54,7 @@ class Outbox(InMemoryOutbox):
         self.wake()
 
     async def claims(self, *, after: int, limit: int, hold: float) -> AsyncGenerator[Claim]:
+        self.looks += 1
         if self.breakdowns:
             self.breakdowns -= 1
             raise TransientError("connection lost")
@@ -269,6 +271,19 @@ async def test_a_running_relay_is_woken_by_a_commit(outbox: Outbox) -> None:
     assert sink.numbers == [0, 1, 2, 3, 4]
 
 
+async def test_a_relay_that_was_woken_looks_once_and_waits_again(outbox: Outbox) -> None:
+    sink = Sink()
+    async with running(Relay(outbox, sink, poll=NEVER)):
+        await outbox.commit(1)
+        await sink.wait_for(1)
+        for _ in range(200):
+            await asyncio.sleep(0)
+        looks = outbox.looks
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert outbox.looks == looks <= 3
+
+
 async def test_a_running_relay_looks_now_and_then_by_itself(outbox: Outbox) -> None:
     class Reluctant(Sink):
         async def send(self, batch: Sequence[Envelope]) -> None:
@@ -288,6 +303,14 @@ async def test_a_running_relay_sends_everything_that_was_there_before(outbox: Ou
     async with running(Relay(outbox, sink, batch=7, poll=NEVER)):
         await sink.wait_for(30)
     assert sink.numbers == list(range(30))
+
+
+async def test_a_subject_goes_on_at_once_after_an_event_was_given_up(outbox: Outbox) -> None:
+    sink = Sink(1)
+    await outbox.commit(1, 2, subject="Clock/a")
+    async with running(Relay(outbox, sink, poll=NEVER, max_attempts=1)):
+        await sink.wait_for(1)
+    assert sink.numbers == [2]
 
 
 async def test_stop_before_the_run_ends_it_at_once(outbox: Outbox) -> None:

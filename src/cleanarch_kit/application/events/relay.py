@@ -119,13 +119,13 @@ class Relay:
                 while not self._stopping:
                     signal.clear()
                     try:
-                        report, full = await self._pass()
+                        _, full = await self._pass()
                     except Exception as error:
                         failures += 1
                         _log.warning("the outbox cannot be drained (%s)", _kind(error))
                     else:
                         failures = failures + 1 if self._sink_is_down else 0
-                        if report.published and full:
+                        if full:
                             continue
                     if failures:
                         await self._rest(signal, _rest(failures))
