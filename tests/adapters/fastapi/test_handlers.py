@@ -400,7 +400,7 @@ async def test_a_value_object_in_the_path_is_named_by_its_parameter(
         (b'{"number": ' + b"1" * 5000 + b"}", 400),
         (b"[" * 100_000, 400),
         (b'{"number": "\xff"}', 400),
-        (b'{"lines":' + b"[" * 900 + b"]" * 900 + b"}", 422),
+        (b'{"lines":' + b"[" * 500 + b"]" * 500 + b"}", 422),
     ],
     ids=["cut off", "empty", "surrogate", "surrogate key", "NaN", "huge number", "deep", "not UTF-8", "nested"],
 )
