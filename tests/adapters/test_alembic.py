@@ -94,7 +94,16 @@ def autogenerate(settings: Config) -> str:
     return Path(script.path).read_text()
 
 
+def cleared(connection: sa.Connection) -> None:
+    """Other tests leave tables in the database of the run, which a migration would drop."""
+    left = sa.MetaData()
+    left.reflect(connection)
+    left.drop_all(connection)
+    connection.commit()
+
+
 def there_and_back(connection: sa.Connection, folder: Path) -> None:
+    cleared(connection)
     settings = config(connection, folder)
     text = autogenerate(settings)
     assert "cleanarch_kit." not in text
