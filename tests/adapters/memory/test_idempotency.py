@@ -1,6 +1,7 @@
 """The in-memory store grants each key once, until its time is over."""
 
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -35,8 +36,20 @@ def store(clock: Clock) -> IdempotencyStore:
 class TestInMemoryIdempotencyStore(IdempotencyStoreContract):
     @pytest.fixture
     def subject(self) -> OpenStore:
-        store = InMemoryIdempotencyStore()
-        return lambda: nullcontext(store)
+        self.store = InMemoryIdempotencyStore()
+        return lambda: nullcontext(self.store)
+
+    @pytest.fixture
+    def hasty(self, subject: OpenStore) -> OpenStore:
+        @asynccontextmanager
+        async def open_store() -> AsyncGenerator[IdempotencyStore]:
+            patient, self.store._lease = self.store._lease, timedelta(seconds=0.2)
+            try:
+                yield self.store
+            finally:
+                self.store._lease = patient
+
+        return open_store
 
 
 async def test_the_first_claim_is_granted_and_others_are_refused_until_it_is_completed(store: IdempotencyStore) -> None:
@@ -72,7 +85,8 @@ async def test_a_claim_that_was_left_alone_ends_by_itself(store: IdempotencyStor
     clock.advance(1)
     taken = await store.claim("a")
 
-    await abandoned.complete(b"late")
+    with pytest.raises(IdempotencyConflictError):
+        await abandoned.complete(b"late")
     await abandoned.release()
     with pytest.raises(IdempotencyConflictError):
         await store.claim("a")

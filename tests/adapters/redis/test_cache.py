@@ -217,7 +217,7 @@ class TestClients:
         backend = RedisCacheBackend.from_url(redis_url, timeout=PATIENT)
         await backend.get_many(["a"])
         await backend.close()
-        with pytest.raises(RuntimeError, match="this cache backend is closed"):
+        with pytest.raises(RuntimeError, match="this RedisCacheBackend is closed"):
             await backend.get_many(["a"])
 
     async def test_it_opens_no_more_connections_than_it_was_told(self, proxy: Proxy, unique_name: str) -> None:
@@ -252,8 +252,7 @@ class TestCancellation:
                 await backend.get_many([name], [name])
 
         async def verify() -> None:
-            if backend._releases:
-                await asyncio.wait(backend._releases)
+            await backend._client.settle()
             (entry,), _ = await backend.get_many([name])
             assert entry is None or entry.value == b"5"
             async with backend.lock(name, 30) as is_mine:

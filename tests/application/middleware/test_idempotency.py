@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from cleanarch_kit.adapters.memory import InMemoryIdempotencyStore
 from cleanarch_kit.application import (
     Command,
     Idempotency,
+    IdempotencyClaim,
     IdempotencyStore,
     MessageBus,
     Resolve,
@@ -21,7 +23,12 @@ from cleanarch_kit.application import (
     provide,
 )
 from cleanarch_kit.domain import EntityId
-from cleanarch_kit.errors import CommitOutcomeUnknownError, DefinitionError, IdempotencyConflictError
+from cleanarch_kit.errors import (
+    CommitOutcomeUnknownError,
+    DefinitionError,
+    HandlerTimeoutError,
+    IdempotencyConflictError,
+)
 
 
 class OrderId(EntityId):
@@ -149,7 +156,9 @@ async def test_after_a_failure_the_request_may_be_sent_again() -> None:
     assert isinstance(await shop.execute(Order("r-1")), OrderId)
 
 
-@pytest.mark.parametrize("error", [CommitOutcomeUnknownError(), asyncio.CancelledError()])
+@pytest.mark.parametrize(
+    "error", [CommitOutcomeUnknownError(), HandlerTimeoutError("Order", 5.0), asyncio.CancelledError()]
+)
 async def test_what_may_have_taken_effect_is_not_handled_again(error: BaseException) -> None:
     @handles(Order)
     async def uncertain(command: Order) -> OrderId:
@@ -189,6 +198,55 @@ async def test_a_result_that_cannot_be_kept_does_not_make_a_committed_command_fa
     assert caplog.messages == [
         "Order: the result could not be kept, so that a repetition will be handled again (OSError)"
     ]
+
+
+async def test_a_handler_that_outlived_its_claim_is_reported_and_does_not_fail(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = InMemoryIdempotencyStore(lease=timedelta(0))
+    nested = bus(store=store)
+
+    @handles(Order)
+    async def slow(command: Order) -> OrderId:
+        return await nested.execute(command)  # somebody else, who found the claim ended
+
+    first = await bus(slow, store=store).execute(Order("r-1"))
+
+    assert await bus(store=store).execute(Order("r-1")) == first
+    assert caplog.messages == [
+        "Order: it took longer than its claim held, and was handled by somebody else too (IdempotencyConflictError)"
+    ]
+
+
+async def test_a_caller_that_is_cancelled_after_the_commit_leaves_the_result_behind() -> None:
+    store, completing, may_complete = InMemoryIdempotencyStore(), asyncio.Event(), asyncio.Event()
+
+    class SlowClaim:
+        result = None
+
+        def __init__(self, claim: IdempotencyClaim) -> None:
+            self.release = claim.release
+            self._claim = claim
+
+        async def complete(self, result: bytes, /) -> None:
+            completing.set()
+            await may_complete.wait()
+            await self._claim.complete(result)
+
+    class SlowStore:
+        async def claim(self, key: str, /) -> SlowClaim:
+            return SlowClaim(await store.claim(key))
+
+    caller = asyncio.create_task(bus(store=SlowStore()).execute(Order("r-1")))
+    await completing.wait()
+    caller.cancel()
+    await asyncio.sleep(0)
+    may_complete.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+    assert isinstance(await bus(store=store).execute(Order("r-1")), OrderId)
+    assert handled == ["r-1"]
 
 
 async def test_a_claim_that_cannot_be_released_does_not_hide_the_handlers_exception(

@@ -47,9 +47,10 @@ class InMemoryIdempotencyStore:
 
     def complete(self, claim: "_Claim", result: bytes) -> None:
         """Keep a result under the claim's key, unless somebody else holds the key by now."""
-        if self._claims.get(claim.key) is claim:
-            claim.result = result
-            claim.ends_at = self._clock.now() + self._keep
+        if self._claims.setdefault(claim.key, claim) is not claim:
+            raise IdempotencyConflictError
+        claim.result = result
+        claim.ends_at = self._clock.now() + self._keep
 
     def release(self, claim: "_Claim") -> None:
         """Free the claim's key, unless somebody else holds it by now."""

@@ -2,5 +2,6 @@
 
 from cleanarch_kit.adapters.redis import _installed as _installed
 from cleanarch_kit.adapters.redis.cache import RedisCacheBackend
+from cleanarch_kit.adapters.redis.idempotency import RedisIdempotencyStore
 
-__all__ = ["RedisCacheBackend"]
+__all__ = ["RedisCacheBackend", "RedisIdempotencyStore"]

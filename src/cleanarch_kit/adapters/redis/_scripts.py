@@ -1,6 +1,6 @@
 """What has to happen in one step on the server, as Lua."""
 
-__all__ = ["CLEAR", "RELEASE_LOCK", "SET_ENTRIES", "TAG_VERSIONS"]
+__all__ = ["CLAIM", "CLEAR", "COMPLETE", "RELEASE_LOCK", "SET_ENTRIES", "TAG_VERSIONS"]
 
 # KEYS: tags. ARGV: lifetime of a new version in milliseconds; a version for each tag that has none.
 TAG_VERSIONS = """
@@ -47,4 +47,28 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then
   return redis.call('UNLINK', KEYS[1])
 end
 return 0
+"""
+
+# A request that is being handled: "?" and the 16 characters of its holder's token. One that was: "=", token, result.
+# KEYS: the request. ARGV: token, lease in milliseconds. Returns the result; 1 if the claim is granted; 0 if not.
+CLAIM = """
+local known = redis.call('GET', KEYS[1])
+if known and string.sub(known, 1, 1) == '=' then
+  return string.sub(known, 18)
+end
+if known and known ~= '?' .. ARGV[1] then
+  return 0
+end
+redis.call('SET', KEYS[1], '?' .. ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+# KEYS: the request. ARGV: token, time to live in milliseconds, result. Returns 0 if somebody else has the key by now.
+COMPLETE = """
+local holder = redis.call('GETRANGE', KEYS[1], 1, 16)
+if holder ~= '' and holder ~= ARGV[1] then
+  return 0
+end
+redis.call('SET', KEYS[1], '=' .. ARGV[1] .. ARGV[3], 'PX', ARGV[2])
+return 1
 """

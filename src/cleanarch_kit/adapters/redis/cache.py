@@ -1,24 +1,20 @@
 """A cache in Redis, shared by processes."""
 
 import re
-from asyncio import AbstractEventLoop, Future, Semaphore, Task, create_task, get_running_loop, shield, timeout, wait
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from asyncio import Future
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from secrets import token_urlsafe
-from typing import Self, TypeVar
+from typing import Self
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from cleanarch_kit.adapters.redis._scripts import CLEAR, RELEASE_LOCK, SET_ENTRIES, TAG_VERSIONS
 from cleanarch_kit.adapters.redis.entry_format import decode_entry, encode_entry
+from cleanarch_kit.adapters.redis.timed_client import TimedClient, client_maker
 from cleanarch_kit.application.ports.cache import CacheEntry
-from cleanarch_kit.errors import DefinitionError
 
 __all__ = ["RedisCacheBackend"]
-
-T = TypeVar("T")
 
 _VERSION_LIFETIME = 300_000
 _NAMES_PER_STEP = 1_000
@@ -49,17 +45,7 @@ class RedisCacheBackend:
         Raises:
             DefinitionError: the client decodes responses.
         """
-        if client.connection_pool.connection_kwargs.get("decode_responses"):
-            raise DefinitionError("RedisCacheBackend stores bytes: give it a client without decode_responses=True")
-        self._timeout = timeout
-        self._grace = timeout / 5  # where the event loop itself was held up, the reply may be there already
-        self._concurrency = concurrency
-        self._make_client: Callable[[], Redis] | None = None
-        self._client = client
-        self._slots = Semaphore(concurrency)
-        self._loop: AbstractEventLoop | None = None
-        self._releases: set[Task[None]] = set()
-        self._is_closed = False
+        self._client = TimedClient("RedisCacheBackend", client, timeout=timeout, concurrency=concurrency)
 
     @classmethod
     def from_url(cls, url: str, *, timeout: float = 0.5, concurrency: int = 16) -> Self:
@@ -74,19 +60,9 @@ class RedisCacheBackend:
             DefinitionError: the URL asks for decoded responses.
             ValueError: it is no URL of Redis.
         """
-
-        def make_client() -> Redis:
-            client: Redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - its options have no types
-                url,
-                max_connections=2 * concurrency,
-                socket_timeout=None,
-                socket_connect_timeout=None,
-                retry=Retry(NoBackoff(), 0),
-            )
-            return client
-
+        make_client = client_maker(url, concurrency)
         backend = cls(make_client(), timeout=timeout, concurrency=concurrency)
-        backend._make_client = make_client
+        backend._client.own(make_client)
         return backend
 
     async def get_many(
@@ -96,7 +72,7 @@ class RedisCacheBackend:
         names = [*map(_entry, keys), *map(_tag, tags)]
         if not names:
             return [], ()
-        found = await self._run(lambda client: client.mget(names))
+        found = await self._client.run(lambda client: client.mget(names))
         return [decode_entry(data) for data in found[: len(keys)]], tuple(map(_version, found[len(keys) :]))
 
     async def set_many(self, entries: Mapping[str, CacheEntry], ttl: float) -> None:
@@ -106,13 +82,13 @@ class RedisCacheBackend:
         others = {tag for entry in entries.values() for tag in entry.tags}.difference(entries)
         names = [*map(_entry, entries), *map(_tag, entries), *map(_tag, others)]
         data = [*map(encode_entry, entries.values())]
-        await self._run(lambda client: client.eval(SET_ENTRIES, len(names), *names, _milliseconds(ttl), *data))
+        await self._client.run(lambda client: client.eval(SET_ENTRIES, len(names), *names, _milliseconds(ttl), *data))
 
     async def delete_many(self, keys: Sequence[str], tags: Sequence[str] = ()) -> None:
         """See `CacheBackend`."""
         names = [*map(_entry, keys), *map(_tag, tags)]
         if names:
-            await self._run(lambda client: client.unlink(*names))
+            await self._client.run(lambda client: client.unlink(*names))
 
     async def tag_versions(self, tags: Sequence[str]) -> tuple[str, ...]:
         """See `CacheBackend`."""
@@ -120,7 +96,7 @@ class RedisCacheBackend:
             return ()
         names = [*map(_tag, tags)]
         new = [token_urlsafe(12) for _ in names]
-        versions = await self._run(
+        versions = await self._client.run(
             lambda client: client.eval(TAG_VERSIONS, len(names), *names, _VERSION_LIFETIME, *new)
         )
         return tuple(str(version, "ascii", "replace") for version in versions)
@@ -133,7 +109,7 @@ class RedisCacheBackend:
         def step(client: Redis) -> Awaitable[bytes]:
             return client.eval(CLEAR, 0, cursor, pattern, _NAMES_PER_STEP)
 
-        while (cursor := await self._run(step)) != b"0":
+        while (cursor := await self._client.run(step)) != b"0":
             pass
 
     @asynccontextmanager
@@ -141,7 +117,7 @@ class RedisCacheBackend:
         """See `CacheBackend`."""
         key, token = b"cache:l:" + _bytes(name), token_urlsafe(12)
         try:
-            taken = await self._run(lambda client: client.set(key, token, nx=True, px=_milliseconds(lease)))
+            taken = await self._client.run(lambda client: client.set(key, token, nx=True, px=_milliseconds(lease)))
         except BaseException:
             _ = self._release(key, token)  # it may be held, and nobody know
             raise
@@ -155,46 +131,11 @@ class RedisCacheBackend:
 
     async def close(self) -> None:
         """See `CacheBackend`. A client that was passed in stays open."""
-        if self._is_closed:
-            return
-        if self._releases:
-            await wait(self._releases)
-        self._is_closed = True
-        if self._make_client is not None and self._loop is get_running_loop():
-            await self._client.aclose()
-
-    async def _run(self, command: Callable[[Redis], Awaitable[T]]) -> T:
-        client = self._here()
-        async with self._slots, timeout(None) as deadline:
-            loop = get_running_loop()
-            expiry = loop.call_later(self._timeout, lambda: deadline.reschedule(loop.time() + self._grace))
-            try:
-                return await command(client)
-            finally:
-                expiry.cancel()
-
-    def _here(self) -> Redis:
-        """The client of this event loop."""
-        if self._is_closed:
-            raise RuntimeError("this cache backend is closed")
-        loop = get_running_loop()
-        if self._loop is not loop:
-            if self._loop is not None and self._make_client is not None:
-                self._client = self._make_client()
-            self._slots = Semaphore(self._concurrency)
-            self._loop = loop
-        return self._client
+        await self._client.close()
 
     def _release(self, key: bytes, token: str) -> Future[None]:
-        """Begin to give back a lock; it goes on when whoever waits for it is cancelled."""
-        task = create_task(self._unlock(key, token))
-        self._releases.add(task)
-        task.add_done_callback(self._releases.discard)
-        return shield(task)
-
-    async def _unlock(self, key: bytes, token: str) -> None:
-        with suppress(Exception):  # the lease ends it
-            await self._run(lambda client: client.eval(RELEASE_LOCK, 1, key, token))
+        """Begin to give back a lock; it goes on when whoever waits for it is cancelled, and else the lease ends it."""
+        return self._client.begin(self._client.run(lambda client: client.eval(RELEASE_LOCK, 1, key, token)))
 
 
 def _bytes(name: str) -> bytes:

@@ -12,7 +12,13 @@ from cleanarch_kit.application.messages import Message
 from cleanarch_kit.application.middleware.protocol import Next, Placement
 from cleanarch_kit.application.ports.idempotency import IdempotencyStore
 from cleanarch_kit.application.serialization import Codec
-from cleanarch_kit.errors import CommitOutcomeUnknownError, DefinitionError
+from cleanarch_kit.application.shielding import run_to_end
+from cleanarch_kit.errors import (
+    CommitOutcomeUnknownError,
+    DefinitionError,
+    HandlerTimeoutError,
+    IdempotencyConflictError,
+)
 
 __all__ = ["Idempotency", "IdempotencyKey", "idempotent"]
 
@@ -23,6 +29,7 @@ MessageT = TypeVar("MessageT", bound=Message[object])
 _KeyOf: TypeAlias = Callable[[Any], str | None]
 _ResultCodec: TypeAlias = Codec[Any]
 
+_PATIENCE = 5.0  # seconds to go on keeping a result after its caller was cancelled
 _logger = logging.getLogger("cleanarch_kit.idempotency")
 
 
@@ -58,8 +65,9 @@ class Idempotency:
     not at all, and the effect happens exactly once.
 
     With `store`, it is given to the bus as ``middleware`` and keeps the result after the commit. If the process dies
-    between the two, or the outcome of the commit is unknown, repetitions are refused until the claim has ended by
-    itself, and handled again after that.
+    between the two, or it is not known whether there was a commit, because the message was cancelled, or timed out, or
+    the reply to COMMIT was lost, repetitions are refused until the claim has ended by itself, and handled again after
+    that.
 
     The result is stored by the type that the message's class states. It stands behind `Authorization`, or it would
     answer who is not allowed.
@@ -153,7 +161,7 @@ class _AfterCommit:
             return earlier
         try:
             result = await call_next(message)
-        except CommitOutcomeUnknownError:
+        except (CommitOutcomeUnknownError, HandlerTimeoutError):
             raise
         except Exception:
             try:
@@ -161,9 +169,11 @@ class _AfterCommit:
             except Exception as failure:
                 _report(message, "the claim could not be released and ends by itself", failure)
             raise
-        try:
-            await claim.complete(self._codec.encode(result))
-        except Exception as failure:  # it is committed, and must not look failed
+        try:  # it is committed, and must not look failed
+            await run_to_end(claim.complete(self._codec.encode(result)), patience=_PATIENCE)
+        except IdempotencyConflictError as failure:
+            _report(message, "it took longer than its claim held, and was handled by somebody else too", failure)
+        except Exception as failure:
             _report(message, "the result could not be kept, so that a repetition will be handled again", failure)
         return result
 

@@ -14,7 +14,12 @@ class IdempotencyClaim(Protocol):
         ...
 
     async def complete(self, result: bytes, /) -> None:
-        """Store the result, so that it is what every later claim of the same key finds."""
+        """Store the result, so that it is what every later claim of the same key finds.
+
+        Raises:
+            IdempotencyConflictError: the claim had ended by itself, and somebody else took the key meanwhile. What they
+                did stays.
+        """
         ...
 
     async def release(self) -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from cleanarch_kit.application.ports.idempotency import IdempotencyStore
+from cleanarch_kit.application.ports.idempotency import IdempotencyClaim, IdempotencyStore
 from cleanarch_kit.errors import IdempotencyConflictError
 
 __all__ = ["IdempotencyStoreContract", "OpenStore"]
@@ -32,6 +32,15 @@ async def _handle(open_store: OpenStore, key: str, result: bytes) -> bytes:
         return result
 
 
+async def _once_free(store: IdempotencyStore, key: str) -> IdempotencyClaim:
+    """Claim a key as soon as it can be."""
+    while True:
+        try:
+            return await store.claim(key)
+        except IdempotencyConflictError:
+            await asyncio.sleep(0.02)
+
+
 class IdempotencyStoreContract(ABC):
     """Tests for a store of idempotent requests.
 
@@ -50,6 +59,14 @@ class IdempotencyStoreContract(ABC):
     """
 
     transactional: bool = False
+
+    @pytest.fixture
+    def hasty(self) -> "OpenStore | AsyncIterator[OpenStore] | None":
+        """What opens the store with claims that end by themselves after 0.2 seconds; None where a transaction does it.
+
+        To be overridden by a store that is not transactional.
+        """
+        return None
 
     @pytest.fixture
     def subject(self) -> "OpenStore | AsyncIterator[OpenStore]":
@@ -132,3 +149,36 @@ class IdempotencyStoreContract(ABC):
                 await store.claim(key)
             await claim.complete(b"1")
             assert (await store.claim(key)).result == b"1"
+
+    async def test_a_claim_that_was_left_alone_ends_and_its_holder_overwrites_nothing(
+        self, subject: OpenStore, hasty: OpenStore | None
+    ) -> None:
+        if hasty is None:
+            pytest.skip(f"{type(self).__name__} has claims that end with a transaction")
+        key = uuid4().hex
+        async with hasty() as store:
+            late = await store.claim(key)
+        async with subject() as store, asyncio.timeout(30):
+            claim = await _once_free(store, key)
+            with pytest.raises(IdempotencyConflictError):
+                await late.complete(b"too late")
+            await late.release()
+            with pytest.raises(IdempotencyConflictError):
+                await store.claim(key)
+            await claim.complete(b"1")
+            with pytest.raises(IdempotencyConflictError):
+                await late.complete(b"far too late")
+            await late.release()
+        assert await _handle(subject, key, b"2") == b"1"
+
+    async def test_a_result_is_kept_where_the_claim_had_ended_and_nobody_took_it(
+        self, subject: OpenStore, hasty: OpenStore | None
+    ) -> None:
+        if hasty is None:
+            pytest.skip(f"{type(self).__name__} has claims that end with a transaction")
+        key = uuid4().hex
+        async with hasty() as store, asyncio.timeout(30):
+            late = await store.claim(key)
+            await (await _once_free(store, key)).release()
+            await late.complete(b"1")
+        assert await _handle(subject, key, b"2") == b"1"
