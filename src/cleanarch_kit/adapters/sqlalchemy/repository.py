@@ -1,8 +1,7 @@
 """`SqlAlchemyRepository`: aggregates in a table."""
 
-import builtins
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -16,16 +15,11 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMappi
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import AnyMapper, RowMapper
 from cleanarch_kit.adapters.sqlalchemy.searching.reader import Reader
+from cleanarch_kit.adapters.sqlalchemy.searching.searching_repository import SqlSearchingRepository
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
-from cleanarch_kit.application.pagination.keyset import Keyset, cursor_page, keyset_of
-from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest
-from cleanarch_kit.application.ports.repository import Identified, Repository
+from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.application.tracking.identity_map import DataMapper
-from cleanarch_kit.application.tracking.repository import TrackingRepository
-from cleanarch_kit.application.type_arguments import type_argument
-from cleanarch_kit.domain.criteria import Criterion, Node, Ordering
-from cleanarch_kit.domain.tracing import trace_all
-from cleanarch_kit.errors import DefinitionError, InvalidCursorError, MappingError, RefusedValueError
+from cleanarch_kit.errors import DefinitionError, MappingError
 
 __all__ = ["SqlAlchemyRepository"]
 
@@ -33,7 +27,7 @@ EntityT = TypeVar("EntityT", bound=Identified)
 IdT = TypeVar("IdT")
 
 
-class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, UnitConnection], Generic[EntityT, IdT]):
+class SqlAlchemyRepository(SqlSearchingRepository[EntityT, IdT], Generic[EntityT, IdT]):
     """A repository over one table: a subclass names entity, identity and table, and is done.
 
         class SqlUsers(SqlAlchemyRepository[User, UserId], UserRepository):
@@ -67,12 +61,10 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, UnitConnection], Gen
     children: ClassVar[Mapping[str, Owned]] = MappingProxyType({})
 
     _mapper: ClassVar[AnyMapper | None] = None
-    _id_type: ClassVar[type | None] = None
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         cls._mapper = None
-        cls._id_type = type_argument(cls, Repository, 1)
         if hasattr(cls, "table") and hasattr(cls, "entity_type"):
             with suppress(NameError):  # a postponed annotation names what is not defined yet: derived at first use
                 cls.mapper()
@@ -80,8 +72,8 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, UnitConnection], Gen
     def __init__(self, unit_of_work: SqlAlchemyUnitOfWork) -> None:
         mapper = self.mapper()
         super().__init__(unit_of_work, mapper.converting(self._own_load(), self._own_dump()))
-        self._rows = _same_rows(self.entities.mapper, mapper)
-        self._reader = Reader(self._guard, self._transaction, self._rows, unit_of_work.dialect_name)
+        rows = _same_rows(self.entities.mapper, mapper)
+        self._reader = Reader(self._guard, self._transaction, rows, unit_of_work.dialect_name)
 
     def to_entity(self, row: Mapping[str, Any]) -> EntityT:
         """Turn a row into an entity, where the derived code will not do. Owned collections are filled afterwards.
@@ -113,77 +105,6 @@ class SqlAlchemyRepository(TrackingRepository[EntityT, IdT, UnitConnection], Gen
             )
             mapper = cls._mapper = AggregateMapper(mapping, cls.children) if cls.children else RowMapper(mapping)
         return mapper
-
-    async def list(
-        self,
-        *where: Criterion[EntityT] | None,
-        order_by: Ordering[EntityT] | None = None,
-        limit: int | None = None,
-        offset: int = 0,
-        for_update: bool = False,
-        skip_locked: bool = False,
-    ) -> builtins.list[EntityT]:
-        """All entities that meet the criteria, tracked. See `SearchableRepository.list`."""
-        node, keyset = self._traced(where), self._keyset(order_by)
-        await self.unit_of_work.flush()
-        if for_update:
-            found = await self._reader.locked_rows(node, keyset.keys, limit, offset, skip_locked=skip_locked)
-        else:
-            found = await self._reader.rows(node, keyset.keys, limit, offset)
-        return self.entities.admit(found, refresh=for_update)
-
-    async def count(self, *where: Criterion[EntityT] | None) -> int:
-        """How many entities meet the criteria. See `SearchableRepository.count`."""
-        node = self._traced(where)
-        await self.unit_of_work.flush()
-        return await self._reader.count(node)
-
-    async def exists(self, *where: Criterion[EntityT] | None) -> bool:
-        """Whether any entity meets the criteria; none is loaded."""
-        node = self._traced(where)
-        await self.unit_of_work.flush()
-        return await self._reader.exists(node)
-
-    async def scroll(
-        self, request: CursorRequest, *where: Criterion[EntityT] | None, order_by: Ordering[EntityT] | None = None
-    ) -> CursorPage[EntityT]:
-        """A page by its place in the order. See `SearchableRepository.scroll`."""
-        node, keyset = self._traced(where), self._keyset(order_by)
-        cursor = request.after if request.before is None else request.before
-        place = None if cursor is None else self.cursors.decode(cursor, keyset.fingerprint, keyset.types)
-        await self.unit_of_work.flush()
-        try:
-            found = await self._reader.page(
-                node, keyset.keys, request.size + 1, place, backwards=request.before is not None
-            )
-        except RefusedValueError:
-            if place is None:
-                raise
-            raise InvalidCursorError("it holds a value that the order's field cannot have") from None
-
-        def cursor_of(row: Row) -> str:
-            return self.cursors.encode(keyset.fingerprint, self._reader.place(row, keyset.keys))
-
-        page = cursor_page(found, request, cursor_of)
-        return CursorPage(tuple(self.entities.admit(page.items)), page.next, page.previous)
-
-    async def stream(
-        self, *where: Criterion[EntityT] | None, order_by: Ordering[EntityT] | None = None
-    ) -> AsyncGenerator[EntityT]:
-        """All entities that meet the criteria, one after another, untracked. See `SearchableRepository.stream`."""
-        node, keyset = self._traced(where), self._keyset(order_by)
-        await self.unit_of_work.flush()
-        load = self._rows.load
-        async with aclosing(self._reader.portions(node, keyset.keys)) as portions:
-            async for portion in portions:
-                for row in portion:
-                    yield load(row)
-
-    def _traced(self, where: tuple[Criterion[EntityT] | None, ...]) -> Node | None:
-        return trace_all(where, self._rows.entity_type) if where else None
-
-    def _keyset(self, order_by: Ordering[EntityT] | None) -> Keyset:
-        return keyset_of(order_by, self._rows.entity_type, self._id_type)
 
     @classmethod
     def _table(cls) -> sa.Table:
