@@ -1,7 +1,7 @@
 import pickle
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm.exc import MappedAnnotationError
 
-from cleanarch_kit.adapters.sqlalchemy import ScalarType, UtcDateTime, scalar_types
+from cleanarch_kit.adapters.sqlalchemy import ScalarType, UtcDateTime
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 from cleanarch_kit.domain import Email, EntityId, NonEmptyStr, ScalarValue
 from cleanarch_kit.errors import InvalidValueError
@@ -33,8 +34,7 @@ class Title(NonEmptyStr):
 class Birthday(ScalarValue[date]): ...
 
 
-class Base(DeclarativeBase):
-    type_annotation_map = scalar_types(Email, UserId, Birthday)
+class Base(DeclarativeBase): ...
 
 
 class Person(Base):
@@ -139,6 +139,54 @@ def test_values_work_as_mapped_attributes() -> None:
         ):
             assert session.scalars(sa.select(Person.id).where(criterion)).all() == [identity], str(criterion)
     engine.dispose()
+
+
+class Nickname(Title): ...
+
+
+def declared(annotation: object, **options: Any) -> sa.types.TypeEngine[Any]:
+    base: Any = type("Base", (DeclarativeBase,), options)
+    namespace = {
+        "__tablename__": "t",
+        "__annotations__": {"id": Mapped[int], "value": Mapped[annotation]},  # type: ignore[valid-type]  # it is a type
+        "id": mapped_column(primary_key=True),
+    }
+    row: Any = type("Row", (base,), namespace)
+    kind: sa.types.TypeEngine[Any] = row.__table__.c.value.type
+    return kind
+
+
+def test_an_annotation_with_a_value_is_its_column_type() -> None:
+    for value in (Email, UserId, Birthday, Title, Nickname):
+        kind = declared(value)
+        assert isinstance(kind, ScalarType)
+        assert kind.value_type is value
+    for annotation in (Email | None, Annotated[Email, 1]):
+        kind = declared(annotation)
+        assert isinstance(kind, ScalarType)
+        assert kind.value_type is Email
+
+
+def test_a_base_that_maps_the_value_itself_goes_first() -> None:
+    own = ScalarType(Title, sa.Text())
+    assert declared(Title, type_annotation_map={Title: own}) is own
+    family = declared(Nickname, type_annotation_map={Title: own})
+    assert isinstance(family, ScalarType)
+    assert family.value_type is Nickname
+    assert isinstance(declared(Email, type_annotation_map={str: sa.Text()}), ScalarType)
+
+
+def test_annotations_that_hold_no_value_are_resolved_as_ever() -> None:
+    class Plain: ...
+
+    class Text(str): ...
+
+    for annotation in (Plain, Text, ScalarValue, ScalarValue[str], list[Email]):
+        with pytest.raises(MappedAnnotationError):
+            declared(annotation)
+    assert type(declared(int)) is sa.Integer
+    assert type(declared(str)) is sa.String
+    assert isinstance(declared(str, type_annotation_map={str: sa.Text()}), sa.Text)
 
 
 def test_a_type_is_its_own_cache_key_and_can_be_pickled() -> None:

@@ -8,7 +8,7 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
 from cleanarch_kit.adapters.sqlalchemy.messaging.tables import add_kit_tables
 from cleanarch_kit.adapters.sqlalchemy.outbox import SqlAlchemyOutbox
 from cleanarch_kit.adapters.sqlalchemy.repository import SqlAlchemyRepository
-from cleanarch_kit.adapters.sqlalchemy.types import ScalarType, UtcDateTime, scalar_types
+from cleanarch_kit.adapters.sqlalchemy.types import ScalarType, UtcDateTime
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 
 __all__ = [
@@ -22,6 +22,5 @@ __all__ = [
     "UtcDateTime",
     "add_kit_tables",
     "create_async_engine",
-    "scalar_types",
     "session_factory",
 ]

@@ -3,19 +3,21 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+from sqlalchemy.sql import sqltypes
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyType
 from cleanarch_kit.domain.value_object import ScalarValue
+from cleanarch_kit.domain.values.money import CurrencyCode, MinorUnits
 from cleanarch_kit.errors import InvalidValueError
 
-__all__ = ["ScalarType", "UtcDateTime", "scalar_types", "value_type"]
+__all__ = ["ScalarType", "UtcDateTime", "value_type"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -68,7 +70,9 @@ ValueT = TypeVar("ValueT", bound=ScalarValue[Any])
 class ScalarType(TypeDecorator[ValueT], Generic[ValueT]):
     """A column whose values are one-field values, for tables that are used without a repository of ours.
 
-    A repository needs no such type: it unwraps `Email` over a plain `String` column by itself. Compared with a value
+    A repository needs no such type: it unwraps `Email` over a plain `String` column by itself. In a declarative class
+    ``Mapped[Email]`` and ``Mapped[Email | None]`` mean this type by themselves, once this package is imported; an entry
+    of the base's ``type_annotation_map`` for the class goes before it. Compared with a value
     the column binds what the value holds; compared with anything else, with LIKE too, it is a column of the plain
     type: nothing is validated or normalised, so that ``column == "ADA@example.com"`` compares this very text.
 
@@ -106,6 +110,14 @@ class ScalarType(TypeDecorator[ValueT], Generic[ValueT]):
             return self
         return self.column_type.coerce_compared_value(op, value)
 
+    def _resolve_for_python_type(
+        self, python_type: type[Any], matched_on: Any, matched_on_flattened: type[Any]
+    ) -> Self | None:
+        """Answer SQLAlchemy, which asks for ``Mapped[Email]`` what was registered for a base of the class."""
+        if self.value_type is not ScalarValue:
+            return super()._resolve_for_python_type(python_type, matched_on, matched_on_flattened)
+        return type(self)(python_type) if hasattr(python_type, "value_type") else None
+
 
 def _column_type(value_type: type[ScalarValue[Any]]) -> AnyType:
     if value_type.value_type is str:
@@ -114,14 +126,20 @@ def _column_type(value_type: type[ScalarValue[Any]]) -> AnyType:
     return _COLUMN_TYPES[value_type.value_type]()
 
 
-def scalar_types(*value_types: type[ScalarValue[Any]]) -> dict[Any, AnyType]:
-    """The entries of a declarative base's ``type_annotation_map`` that make ``Mapped[Email]`` and the like work."""
-    return {value_type: ScalarType(value_type) for value_type in value_types}
-
-
 def value_type(column: AnyColumn) -> AnyType:
     """The type by which a repository sends and receives a column's values: moments are always aware and in UTC."""
     declared = column.type
     if isinstance(declared, sa.DateTime):  # UtcDateTime is none: it decorates one
         return UtcDateTime(timezone=declared.timezone)
     return declared
+
+
+_annotations: dict[object, AnyType] | None = getattr(sqltypes, "_type_map", None)
+if _annotations is not None:
+    # What `Mapped[...]` falls back to when a declarative base's own map has no answer. There is no public way to add
+    # to it for bases that are not yet made: the event of SQLAlchemy 2.1 is for one registry at a time.
+    _annotations |= {
+        ScalarValue: ScalarType[ScalarValue[Any]](ScalarValue, sa.String()),
+        MinorUnits: sa.BigInteger(),
+        CurrencyCode: sa.String(3),
+    }

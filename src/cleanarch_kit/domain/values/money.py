@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final
+from typing import Annotated, Final
 
 from cleanarch_kit.domain._primitives import decimal_number
 from cleanarch_kit.domain._pydantic import composite_schema
@@ -12,9 +12,12 @@ from cleanarch_kit.domain.values.currency import EXPONENTS, Currency
 from cleanarch_kit.domain.values.percentage import Percentage
 from cleanarch_kit.errors import CurrencyMismatchError, InvalidValueError
 
-__all__ = ["Money"]
+__all__ = ["CurrencyCode", "MinorUnits", "Money"]
+
 
 _LIMIT: Final = 10**18
+MinorUnits = Annotated[int, range(-_LIMIT, _LIMIT + 1)]
+CurrencyCode = Annotated[str, Currency]
 _TEXT = re.compile(r"([+-]?[0-9]{1,20})(?:\.([0-9]{1,20}))?", re.ASCII).fullmatch
 _EXACT: Final = Context(prec=5_000)
 
@@ -31,10 +34,10 @@ class Money:
         currency: ISO 4217 code.
     """
 
-    amount: int
-    currency: str
+    amount: MinorUnits
+    currency: CurrencyCode
 
-    def __init__(self, amount: int, currency: str) -> None:
+    def __init__(self, amount: MinorUnits, currency: CurrencyCode) -> None:
         """Take minor units and a code.
 
         Raises:
