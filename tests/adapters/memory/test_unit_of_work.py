@@ -95,7 +95,7 @@ async def test_whoever_waits_for_a_lock_can_give_up() -> None:
     async with InMemoryUnitOfWork(store) as holder:
         await InMemoryBooks(holder).get(book.id, for_update=True)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(wait_in_vain(), 0.01)
+            await asyncio.wait_for(asyncio.create_task(wait_in_vain()), 0.01)
     await asyncio.wait_for(wait_in_vain(), 10)
     assert store.locks._owners == {}
 

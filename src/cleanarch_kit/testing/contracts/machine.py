@@ -7,7 +7,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -284,6 +284,8 @@ def compare_with_a_model(
         def __init__(self) -> None:
             super().__init__(chosen, subjects)
 
+    slow = [HealthCheck.too_slow]  # steps are transactions, whose time is the database's and the machine's
     run_state_machine_as_test(
-        Machine, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+        Machine,
+        settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=slow),
     )
