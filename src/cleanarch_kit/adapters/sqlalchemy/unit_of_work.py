@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionm
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
+from cleanarch_kit.adapters.sqlalchemy.connecting.failed_statements import watch_statements
 from cleanarch_kit.adapters.sqlalchemy.connecting.single_writer import single_writer
 from cleanarch_kit.adapters.sqlalchemy.connecting.transaction import SqlTransaction, engine_of
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import ConnectionSource, UnitConnection
@@ -15,6 +16,7 @@ from cleanarch_kit.application.ports.outbox import OutboxWriter
 from cleanarch_kit.application.ports.unit_of_work import current_unit_of_work
 from cleanarch_kit.application.tracking.after_commit import ErrorReport, TagInvalidator
 from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
+from cleanarch_kit.application.tracking.usage_guard import Phase
 from cleanarch_kit.errors import UnitOfWorkStateError
 
 __all__ = ["SqlAlchemyUnitOfWork"]
@@ -66,7 +68,7 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
             read_only=read_only,
             on_after_commit_error=on_after_commit_error,
         )
-        engine = engine_of(sessions).sync_engine
+        self._engine = engine = engine_of(sessions).sync_engine
         self.dialect_name = engine.dialect.name
         self.single_writer = single_writer(engine)
         self._watched: AsyncSession | None = None
@@ -89,8 +91,10 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
         session = self.transaction.connection.session()
         if session is not self._watched:
             self._watched = session
+            watch_statements(self._engine)
             event.listen(session.sync_session, "do_orm_execute", self._note_statement)
             event.listen(session.sync_session, "before_flush", self._note_flush)
+            event.listen(session.sync_session, "after_rollback", self._note_rollback)
         return session
 
     async def connection(self) -> AsyncConnection:
@@ -102,6 +106,7 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
             UnitOfWorkStateError: the unit of work is not open, or can only be rolled back.
             StorageError: the database cannot be reached.
         """
+        watch_statements(self._engine)
         return await self.guard.run(translated, self.transaction.connection.connection())
 
     def _note_statement(self, state: ORMExecuteState) -> None:
@@ -110,6 +115,11 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
 
     def _note_flush(self, _session: Session, _context: object, _instances: object) -> None:
         self._note_change()
+
+    def _note_rollback(self, session: Session) -> None:
+        """What the session rolled back as a whole, after an error or because it was told to, is not there to commit."""
+        if not session.in_nested_transaction() and self.guard.phase is not Phase.ENDED:
+            self.guard.fail()
 
     def _note_change(self) -> None:
         """As `writing`, also in the middle of a statement or of the commit."""

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from cleanarch_kit.errors import UnitOfWorkStateError
 
-__all__ = ["Phase", "UsageGuard"]
+__all__ = ["STATEMENT_FAILED", "Phase", "UsageGuard"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,15 +25,18 @@ class Phase(Enum):
     ENDED = auto()
 
 
+STATEMENT_FAILED: Final = (
+    "a statement of this unit of work has failed, so it can only be rolled back:"
+    " leave its block, and put what may fail into a savepoint"
+)
+"""What is said to whoever goes on all the same."""
+
 _OVERLAP = "this unit of work is in use by another task: give each task a unit of work of its own"
 _PROBLEMS = {
     Phase.NEW: "this unit of work is not open: use it inside 'async with'",
     Phase.BUSY: _OVERLAP,
     Phase.COMMITTING: _OVERLAP,
-    Phase.FAILED: (
-        "a statement of this unit of work has failed, so it can only be rolled back:"
-        " leave its block, and put what may fail into a savepoint"
-    ),
+    Phase.FAILED: STATEMENT_FAILED,
     Phase.DOOMED: (
         "a block that joined this unit of work has failed, so it can only be rolled back:"
         " let the error leave the outer block too, or put what may fail into a savepoint"

@@ -91,6 +91,22 @@ class TestUnitConnection:
                 await unit.session.execute(sa.insert(Item), {"id": 3, "name": "also kept"})
         assert await names(engine) == ["kept", "also kept"]
 
+    async def test_a_session_first_made_in_a_savepoint_is_taken_back_with_it(
+        self, engine: AsyncEngine, sessions: Sessions
+    ) -> None:
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            with pytest.raises(RuntimeError):
+                async with unit.savepoint():
+                    unit.session.add(Item(id=1, name="written"))
+                    await unit.session.flush()
+                    async with unit.savepoint():
+                        unit.session.add(Item(id=2, name="waiting"))
+                    unit.session.add(Item(id=3, name="waiting"))
+                    raise RuntimeError
+            assert await unit.session.get(Item, 1) is None
+            unit.session.add(Item(id=4, name="kept"))
+        assert await names(engine) == ["kept"]
+
     async def test_a_read_only_unit_refuses_what_a_session_writes(
         self, engine: AsyncEngine, sessions: Sessions
     ) -> None:

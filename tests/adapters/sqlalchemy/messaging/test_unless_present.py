@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from cleanarch_kit.adapters.sqlalchemy import SqlAlchemyUnitOfWork, session_factory
 from cleanarch_kit.adapters.sqlalchemy.messaging.unless_present import insert_unless_present
 
 metadata = sa.MetaData()
@@ -33,6 +34,14 @@ async def test_a_row_is_inserted_once_and_the_transaction_goes_on(
         rows = await connection.execute(sa.select(table).order_by(table.c.name))
         assert [tuple(row) for row in rows] == [("a", 0), ("b", 0)]
     assert "Duplicate" not in caplog.text
+
+
+async def test_a_duplicate_is_no_error_of_its_unit_of_work(engine: AsyncEngine) -> None:
+    async with SqlAlchemyUnitOfWork(session_factory(engine)) as unit:
+        await unit.session.execute(table.insert(), {"name": "a", "n": 1})
+        assert not await (await unit.connection()).run_sync(insert_unless_present, table, {"name": "a", "n": 2})
+    async with engine.connect() as connection:
+        assert (await connection.execute(sa.select(table.c.n))).scalar_one() == 1
 
 
 async def test_it_waits_for_a_transaction_that_has_the_key(engine: AsyncEngine, database: str) -> None:

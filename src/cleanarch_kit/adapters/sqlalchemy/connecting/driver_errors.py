@@ -18,6 +18,7 @@ from cleanarch_kit.adapters.sqlalchemy.connecting.constraint_names import (
     sqlite_check,
     sqlite_unique,
 )
+from cleanarch_kit.application.tracking.usage_guard import STATEMENT_FAILED
 from cleanarch_kit.errors import (
     CleanArchError,
     DuplicateError,
@@ -55,6 +56,10 @@ def _read_only(_orig: _Orig, _metadata: sa.MetaData | None) -> CleanArchError:
     return UnitOfWorkStateError("this unit of work is read-only: open one without read_only=True to change anything")
 
 
+def _failed_before(_orig: _Orig, _metadata: sa.MetaData | None) -> CleanArchError:
+    return UnitOfWorkStateError(STATEMENT_FAILED)
+
+
 _LOST = "connection lost"
 _LENGTH = "is too long"
 _RANGE = "is out of range"
@@ -72,6 +77,7 @@ _SQLSTATES: Mapping[str, _Maker] = {
     "22003": _refused(_RANGE),
     "22008": _refused(_RANGE),
     "25006": _read_only,
+    "25P02": _failed_before,
     "25P03": _transient("idle for too long in a transaction"),
     "40001": _transient("serialization failure"),
     "40P01": _transient("deadlock"),
@@ -160,17 +166,23 @@ def is_settled(error: BaseException) -> bool:
 def _problem(error: BaseException, orig: BaseException, metadata: sa.MetaData | None) -> CleanArchError | None:
     if isinstance(error, exc.TimeoutError):
         return TransientError("no free connection in the pool")
+    if isinstance(error, exc.PendingRollbackError):
+        return _failed_before(orig, metadata)
     if isinstance(error, exc.DBAPIError | sqlite3.Error):
-        if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
-            return TransientError(_LOST)
-        code = _code(orig)
-        make = _maker(code)
-        return make(orig, metadata) if make else _by_class(error, code)
+        return _driver_problem(error, orig, metadata)
     if isinstance(error, exc.StatementError | UnicodeError | OverflowError):
         return RefusedValueError(_FORM)
     if isinstance(error, OSError):
         return TransientError("database cannot be reached")
     return None
+
+
+def _driver_problem(error: BaseException, orig: BaseException, metadata: sa.MetaData | None) -> CleanArchError:
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return TransientError(_LOST)
+    code = _code(orig)
+    make = _maker(code)
+    return make(orig, metadata) if make else _by_class(error, code)
 
 
 def _code(orig: BaseException | None) -> str | int | None:

@@ -48,6 +48,7 @@ class SqlTransaction(Transaction[UnitConnection]):
     async def commit(self) -> None:
         """Commit. See `Transaction.commit`."""
         await translated(self._connection.flush())
+        await translated(self._connection.check())
         try:
             return await self._connection.commit()
         except Exception as error:
@@ -69,11 +70,12 @@ class SqlTransaction(Transaction[UnitConnection]):
 
     async def savepoint(self) -> Savepoint:
         """Begin a savepoint. See `Transaction.savepoint`."""
-        return _SqlSavepoint(await translated(self._connection.begin_nested()))
+        return _SqlSavepoint(self._connection, await translated(self._connection.begin_nested()))
 
 
 class _SqlSavepoint:
-    def __init__(self, nested: AsyncTransaction | AsyncSessionTransaction) -> None:
+    def __init__(self, connection: UnitConnection, nested: AsyncTransaction | AsyncSessionTransaction) -> None:
+        self._connection = connection
         self._nested = nested
 
     async def commit(self) -> None:
@@ -81,3 +83,5 @@ class _SqlSavepoint:
 
     async def rollback(self) -> None:
         await translated(self._nested.rollback())
+        if isinstance(self._nested, AsyncTransaction):  # there was no session then, so what one has now is of later
+            self._connection.forget()

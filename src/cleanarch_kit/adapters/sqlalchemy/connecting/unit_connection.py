@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters
+from cleanarch_kit.adapters.sqlalchemy.connecting.failed_statements import any_failed, refuse_failed
 from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import begin_read_only, reading_engine
 
 __all__ = ["ConnectionSource", "UnitConnection"]
@@ -90,6 +91,20 @@ class UnitConnection:
         if self._session is not None and self._may_have_written:
             await self._session.flush()
 
+    async def check(self) -> None:
+        """Refuse to commit what a failed statement has left, whoever saw its error. Sends nothing if none failed.
+
+        Raises:
+            UnitOfWorkStateError: a statement failed, and was not taken back with a savepoint.
+        """
+        if not any_failed():
+            return
+        connection = self._connection
+        if connection is None and self._session is not None and self._session.in_transaction():
+            connection = await self._session.connection()
+        if connection is not None:
+            await connection.run_sync(refuse_failed)
+
     async def commit(self) -> None:
         """Commit what was flushed.
 
@@ -115,6 +130,11 @@ class UnitConnection:
         if self._session is not None:
             return await self._session.begin_nested()
         return await (await self.connection()).begin_nested()
+
+    def forget(self) -> None:
+        """Let the session forget its objects: it was made inside a savepoint that was taken back."""
+        if self._session is not None:
+            self._session.expunge_all()
 
     async def close(self) -> None:
         """Close the session and give the connection back."""

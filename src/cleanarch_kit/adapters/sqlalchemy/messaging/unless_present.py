@@ -7,6 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.driver_errors import translate
+from cleanarch_kit.adapters.sqlalchemy.connecting.failed_statements import MAY_FAIL
 from cleanarch_kit.errors import DuplicateError
 
 __all__ = ["insert_unless_present"]
@@ -29,7 +30,7 @@ def insert_unless_present(
         return connection.execute(sqlite.insert(table).on_conflict_do_nothing().values(row)).rowcount == 1
     # INSERT IGNORE would also ignore what does not fit, and its driver logs the key of every duplicate.
     try:
-        connection.execute(sa.insert(table).values(row))
+        connection.execute(sa.insert(table).values(row), execution_options=MAY_FAIL)
     except IntegrityError as error:
         if isinstance(translate(error), DuplicateError):
             return False
