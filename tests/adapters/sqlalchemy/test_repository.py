@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
 from types import new_class
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
+from cleanarch_kit.adapters.memory import InMemoryRepository, InMemoryStore, InMemoryUnitOfWork
 from cleanarch_kit.adapters.sqlalchemy import SqlAlchemyRepository, SqlAlchemyUnitOfWork
-from cleanarch_kit.domain import AggregateRoot, Email, EntityId
-from cleanarch_kit.errors import MappingError
+from cleanarch_kit.application import CursorRequest, SearchableRepository
+from cleanarch_kit.application.pagination.keyset import keyset_of
+from cleanarch_kit.domain import AggregateRoot, Email, EntityId, asc, desc, is_null, one_of, present
+from cleanarch_kit.domain.criteria import Criterion, Ordering
+from cleanarch_kit.errors import DefinitionError, InvalidCursorError, MappingError
 from cleanarch_kit.testing import Capability, RepositoryContract, Subject
 
 if TYPE_CHECKING:
@@ -187,3 +193,159 @@ def test_a_base_class_may_leave_the_table_to_its_subclasses() -> None:
         ignored_columns = ("added_at", "tags")
 
     assert not hasattr(Base, "table")
+
+
+class Grade(Enum):
+    """Neither declared nor named in the order of what it holds."""
+
+    MIDDLE = "b"
+    ABOVE = "c"
+    LAST = "a"
+
+
+@dataclass(kw_only=True)
+class Sample(AggregateRoot[ThingId]):
+    """Fields in columns that databases treat differently."""
+
+    grade: Grade | None
+    amount: Decimal
+    facts: dict[str, int] | None = None
+    flag: bool | None = None
+
+
+class SqlSamples(SqlAlchemyRepository[Sample, ThingId]):
+    table = sa.Table(
+        "samples",
+        metadata,
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("grade", sa.Enum(Grade, name="grade")),
+        sa.Column("amount", sa.Numeric(12, 2), nullable=False),
+        sa.Column("facts", sa.JSON),
+        sa.Column("flag", sa.JSON),
+    )
+
+
+class InMemorySamples(InMemoryRepository[Sample, ThingId]):
+    """What SQL is compared with."""
+
+
+def samples() -> list[Sample]:
+    grades = [*Grade, None, *Grade, None]
+    return [
+        Sample(id=ThingId.new(), grade=grade, amount=Decimal(f"{number}.005"), facts={} if number % 2 else None)
+        for number, grade in enumerate(grades)
+    ]
+
+
+async def walk(
+    repository: SearchableRepository[Sample, ThingId], order: Ordering[Sample], *, size: int = 1
+) -> list[ThingId]:
+    """Along an order, which must come to an end."""
+    walked: list[ThingId] = []
+    after: str | None = None
+    while len(walked) < 20:
+        page = await repository.scroll(CursorRequest(size=size, after=after), order_by=order)
+        walked += [sample.id for sample in page.items]
+        after = page.next
+        if after is None:
+            return walked
+    raise AssertionError("it does not end")
+
+
+@pytest.mark.usefixtures("own_tables")
+class TestUnusualColumns:
+    async def test_enums_are_ordered_by_what_they_hold_as_in_memory(
+        self, sessions: async_sessionmaker[AsyncSession]
+    ) -> None:
+        stored = samples()
+        orders: list[Ordering[Sample]] = [
+            lambda s: s.grade,
+            lambda s: desc(s.grade),
+            lambda s: asc(s.grade, nulls_first=True),
+            lambda s: (desc(s.grade, nulls_first=True), s.amount),
+        ]
+        async with InMemoryUnitOfWork(InMemoryStore()) as unit, SqlAlchemyUnitOfWork(sessions) as sql_unit:
+            in_memory, sql = InMemorySamples(unit), SqlSamples(sql_unit)
+            await in_memory.add_all(stored)
+            await sql.add_all(stored)
+            for order in orders:
+                expected = await walk(in_memory, order)
+                assert await walk(sql, order) == expected
+                assert await walk(sql, order, size=3) == expected
+                assert [sample.id for sample in await sql.list(order_by=order)] == expected
+                back: list[ThingId] = []
+                page = await sql.scroll(CursorRequest(size=7), order_by=order)
+                page = await sql.scroll(CursorRequest(size=1, after=page.next), order_by=order)
+                while page.previous is not None:
+                    page = await sql.scroll(CursorRequest(size=2, before=page.previous), order_by=order)
+                    back[:0] = [sample.id for sample in page.items]
+                assert back == expected[:-1]
+
+    @pytest.mark.parametrize("value", ["LAST", "nonsense"])
+    async def test_a_cursor_of_no_member_is_refused(
+        self, sessions: async_sessionmaker[AsyncSession], value: str
+    ) -> None:
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            keyset = keyset_of(lambda s: s.grade, Sample, ThingId)
+            forged = SqlSamples(unit).cursors.encode(keyset.fingerprint, [value, ThingId.new().value])
+            with pytest.raises(InvalidCursorError, match="it holds a value that the order's field cannot have"):
+                await SqlSamples(unit).scroll(CursorRequest(after=forged), order_by=lambda s: s.grade)
+
+    async def test_numbers_beyond_their_scale_are_walked_once(self, sessions: async_sessionmaker[AsyncSession]) -> None:
+        stored = samples()
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            await SqlSamples(unit).add_all(stored)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            assert await walk(SqlSamples(unit), lambda s: s.amount) == [sample.id for sample in stored]
+            assert (await SqlSamples(unit).get(stored[1].id)).amount == Decimal("1.01")
+
+    async def test_nothing_in_a_json_column_is_null(self, sessions: async_sessionmaker[AsyncSession]) -> None:
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            await SqlSamples(unit).add_all(samples())
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            found = await SqlSamples(unit).list(lambda s: is_null(s.facts))
+            assert [sample.facts for sample in found] == [None] * 4
+            found[0].facts, found[0].flag, found[1].flag = {"a": 1}, True, False
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            repository = SqlSamples(unit)
+            assert await repository.count(lambda s: is_null(s.facts)) == 3
+            assert sorted(str(sample.flag) for sample in await repository.list()) == ["False"] + ["None"] * 6 + ["True"]
+            (await repository.get(found[0].id)).facts = None
+            assert await repository.count(lambda s: is_null(s.facts)) == 4
+
+    async def test_what_databases_compare_differently_is_refused(
+        self, sessions: async_sessionmaker[AsyncSession]
+    ) -> None:
+        criteria: list[tuple[Criterion[Sample], str]] = [
+            (lambda s: present(s.flag), "flag lies in a JSON column"),
+            (lambda s: one_of(s.flag, [True]), "flag lies in a JSON column"),
+            (lambda s: cast("Any", s.grade) > Grade.LAST, "grade lies in an Enum column"),
+        ]
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            for criterion, problem in criteria:
+                with pytest.raises(TypeError, match=problem):
+                    await SqlSamples(unit).list(criterion)
+            with pytest.raises(TypeError, match="lies in a JSON column"):
+                await SqlSamples(unit).list(order_by=lambda s: s.flag)
+            assert await SqlSamples(unit).list(lambda s: s.grade == Grade.LAST) == []
+
+
+@pytest.mark.usefixtures("own_tables")
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_two_repositories_that_store_one_type_differently_are_refused(
+    sessions: async_sessionmaker[AsyncSession],
+) -> None:
+    class Shouting(SqlThings):
+        def to_row(self, entity: Thing) -> Mapping[str, Any]:
+            return {**super().to_row(entity), "title": entity.name.upper()}
+
+    class Same(SqlThings):
+        """Stores them as its base does."""
+
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        thing = Thing(id=ThingId.new(), name="box")
+        await SqlThings(unit).add(thing)
+        assert await SqlThings(unit).get(thing.id) is await Same(unit).get(thing.id)
+        with pytest.raises(DefinitionError, match="store Thing in different ways"):
+            Shouting(unit)

@@ -6,13 +6,14 @@ from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.orm.exc import MappedAnnotationError
 
 from cleanarch_kit.adapters.sqlalchemy import ScalarType, UtcDateTime
-from cleanarch_kit.adapters.sqlalchemy.types import value_type
+from cleanarch_kit.adapters.sqlalchemy.types import stored_type, value_type
 from cleanarch_kit.domain import Email, EntityId, NonEmptyStr, ScalarValue
 from cleanarch_kit.errors import InvalidValueError
 
@@ -195,3 +196,25 @@ def test_a_type_is_its_own_cache_key_and_can_be_pickled() -> None:
     with sa.create_engine("sqlite://").connect() as connection:
         statement = sa.select(sa.literal(Email("a@b.example"), ScalarType(Email)))
         assert connection.scalar(statement) == Email("a@b.example")
+
+
+async def test_a_number_is_rounded_to_its_scale_alike_everywhere(engine: AsyncEngine) -> None:
+    prices = sa.Table("prices", sa.MetaData(), sa.Column("price", sa.Numeric(20, 2)))
+    async with engine.begin() as connection:
+        await connection.run_sync(prices.create)
+        insert = prices.insert().values(price=sa.bindparam("n", type_=stored_type(prices.c.price)))
+        for number in ("1.005", "-1.005", "1.004999", "12345678901.555", "7"):
+            await connection.execute(insert, {"n": Decimal(number)})
+        await connection.execute(insert, {"n": None})
+        found = [str(number) for number in (await connection.execute(sa.select(prices.c.price))).scalars()]
+    assert sorted(found) == sorted(["1.01", "-1.01", "1.00", "12345678901.56", "7.00", "None"])
+
+
+def test_none_in_a_json_column_is_null_where_that_is_allowed() -> None:
+    for kind in (sa.JSON(), postgresql.JSONB(), sa.JSON(none_as_null=True)):
+        sent = value_type(sa.Column("a", kind))
+        assert isinstance(sent, type(kind))
+        assert sent.none_as_null
+    kept = value_type(sa.Column("a", sa.JSON(), nullable=False))
+    assert isinstance(kept, sa.JSON)
+    assert not kept.none_as_null

@@ -1,6 +1,8 @@
 """The unit of work keeps the contract on every database; and what is its own."""
 
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -9,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
 from cleanarch_kit.adapters.sqlalchemy import (
     SqlAlchemyRepository,
@@ -18,6 +20,7 @@ from cleanarch_kit.adapters.sqlalchemy import (
     create_async_engine,
     session_factory,
 )
+from cleanarch_kit.errors import UnitOfWorkStateError
 from cleanarch_kit.testing import (
     Book,
     BookId,
@@ -48,6 +51,22 @@ class TestSqliteUnitOfWork(SqlUnitOfWork):
 @pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
 class TestServerUnitOfWork(SqlUnitOfWork):
     """Every capability is declared."""
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_connection_asked_for_out_of_turn_leaves_no_coroutine_behind(
+    sessions: async_sessionmaker[AsyncSession],
+) -> None:
+    unit = SqlAlchemyUnitOfWork(sessions)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UnitOfWorkStateError, match="not open"):
+            raise AssertionError(await unit.connection())
+        gc.collect()
+    async with unit:
+        pass
+    with pytest.raises(UnitOfWorkStateError, match="has ended"):
+        raise AssertionError(await unit.connection())
 
 
 model_metadata = sa.MetaData()

@@ -71,8 +71,9 @@ class SqlAlchemyRepository(SqlSearchingRepository[EntityT, IdT], Generic[EntityT
 
     def __init__(self, unit_of_work: SqlAlchemyUnitOfWork) -> None:
         mapper = self.mapper()
-        super().__init__(unit_of_work, mapper.converting(self._own_load(), self._own_dump()))
-        rows = _same_rows(self.entities.mapper, mapper)
+        own = mapper.converting(self._own_load(), self._own_dump(), type(self).to_entity, type(self).to_row)
+        super().__init__(unit_of_work, own)
+        rows = _same_rows(self.entities.mapper, own)
         self._reader = Reader(self._guard, self._transaction, rows, unit_of_work.dialect_name)
 
     def to_entity(self, row: Mapping[str, Any]) -> EntityT:
@@ -150,7 +151,7 @@ def _cells(row: Mapping[str, Any], names: Sequence[str]) -> Row:
 
 def _same_rows(tracking: DataMapper[EntityT, UnitConnection], own: RowMapper[EntityT]) -> RowMapper[EntityT]:
     """The mapper that the unit of work uses for these entities, which another repository may have brought."""
-    if isinstance(tracking, RowMapper) and tracking.mapping.columns == own.mapping.columns:
+    if isinstance(tracking, RowMapper) and (tracking is own or tracking.definition == own.definition):
         return tracking
     raise DefinitionError(
         f"two repositories of one unit of work store {own.entity_type.__name__} in different ways: use one of them"

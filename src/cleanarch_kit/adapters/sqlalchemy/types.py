@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import MAX_PREC, ROUND_HALF_UP, Context, Decimal
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.domain.values.money import CurrencyCode, MinorUnits
 from cleanarch_kit.errors import InvalidValueError
 
-__all__ = ["ScalarType", "UtcDateTime", "value_type"]
+__all__ = ["ScalarType", "UtcDateTime", "stored_type", "value_type"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -127,10 +127,15 @@ def _column_type(value_type: type[ScalarValue[Any]]) -> AnyType:
 
 
 def value_type(column: AnyColumn) -> AnyType:
-    """The type by which a repository sends and receives a column's values: moments are always aware and in UTC."""
+    """The type by which a repository sends and receives a column's values.
+
+    Moments are always aware and in UTC. None in a JSON column that may be NULL is NULL, not JSON's ``null``.
+    """
     declared = column.type
     if isinstance(declared, sa.DateTime):  # UtcDateTime is none: it decorates one
         return UtcDateTime(timezone=declared.timezone)
+    if isinstance(declared, sa.JSON) and column.nullable and not declared.none_as_null:
+        return declared.adapt(type(declared), none_as_null=True)
     return declared
 
 
@@ -143,3 +148,29 @@ if _annotations is not None:
         MinorUnits: sa.BigInteger(),
         CurrencyCode: sa.String(3),
     }
+
+
+def stored_type(column: AnyColumn) -> AnyType:
+    """The type by which a repository writes a column's values: SQLite rounds them to the scale, as the others do."""
+    kind = value_type(column)
+    if isinstance(kind, sa.Numeric) and not isinstance(kind, sa.Float) and kind.asdecimal and kind.scale is not None:
+        return kind.with_variant(_Rounded(kind.precision, kind.scale), "sqlite")
+    return kind
+
+
+class _Rounded(TypeDecorator[Decimal]):
+    """A number that is rounded before it is stored, half away from zero."""
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def __init__(self, precision: int | None, scale: int) -> None:
+        super().__init__(precision, scale)
+        self.precision = precision
+        self.scale = scale
+
+    def process_bind_param(self, value: object, dialect: sa.Dialect) -> object:  # noqa: ARG002
+        """Round it."""
+        if not isinstance(value, Decimal) or not value.is_finite():
+            return value
+        return value.quantize(Decimal(1).scaleb(-self.scale), ROUND_HALF_UP, Context(prec=MAX_PREC))

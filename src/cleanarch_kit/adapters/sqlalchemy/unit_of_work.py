@@ -2,6 +2,7 @@
 
 from typing import Self
 
+import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import ORMExecuteState, Session
@@ -107,10 +108,14 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
             StorageError: the database cannot be reached.
         """
         watch_statements(self._engine)
-        return await self.guard.run(translated, self.transaction.connection.connection())
+        return await self.guard.run(self._connect)
+
+    async def _connect(self) -> AsyncConnection:
+        return await translated(self.transaction.connection.connection())
 
     def _note_statement(self, state: ORMExecuteState) -> None:
-        if not state.is_select:
+        # Of text nobody knows what it does: it counts as a change, and a read-only database refuses it if it is one.
+        if not state.is_select and not (self.read_only and isinstance(state.statement, sa.TextClause)):
             self._note_change()
 
     def _note_flush(self, _session: Session, _context: object, _instances: object) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, cast
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.domain.entity import AggregateRoot
 from cleanarch_kit.domain.event import DomainEvent
-from cleanarch_kit.errors import ConcurrencyError, NotFoundError
+from cleanarch_kit.errors import ConcurrencyError, NotFoundError, UnitOfWorkStateError
 
 __all__ = ["DataMapper", "IdentityMap", "Status", "Tracked", "pull_events", "set_version"]
 
@@ -26,6 +26,10 @@ class Status(Enum):
 
 
 _STORED = Status.STORED
+_OTHER_IDENTITY = (
+    "the identity of a tracked {entity} was changed, which would write over another one:"
+    " add a new {entity} and delete the old one"
+)
 
 
 class Tracked(Generic[EntityT]):
@@ -178,11 +182,17 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
 
         Returns:
             The changed entities that the store has.
+
+        Raises:
+            UnitOfWorkStateError: an entity has another identity than when it was first seen.
         """
-        snapshot, versioned, records = self.mapper.snapshot, self._versioned, self._records
+        mapper, versioned, records = self.mapper, self._versioned, self._records
+        snapshot = mapper.snapshot
         changed: list[Tracked[EntityT]] = []
-        for tracked in self.by_id.values():
+        for identity, tracked in self.by_id.items():
             entity = tracked.entity
+            if entity.id is not identity and entity.id != identity:
+                raise UnitOfWorkStateError(_OTHER_IDENTITY.format(entity=mapper.entity_type.__name__))
             events: tuple[DomainEvent, ...] = ()
             if records and getattr(entity, "_pending_events", True) and (events := pull_events(entity)):
                 recorded.append((cast("AggregateRoot[Any]", entity), events))

@@ -131,6 +131,17 @@ class StoringContract(Contract):
         assert caught.value.constraint == "primary_key"
         assert await subject.titles() == ["Emma"]
 
+    async def test_an_identity_that_changes_writes_over_nothing(self, subject: Subject) -> None:
+        note, other = Note(id=NoteId.new(), text="a"), Note(id=NoteId.new(), text="b")
+        async with subject.unit_of_work() as unit:
+            await subject.notes(unit).add_all([note, other])
+        with pytest.raises(UnitOfWorkStateError):
+            async with subject.unit_of_work() as unit:
+                loaded = await subject.notes(unit).get(note.id)
+                loaded.id, loaded.text = other.id, "written over"
+        async with subject.unit_of_work() as unit:
+            assert (await subject.notes(unit).get(other.id)).text == "b"
+
     async def test_a_duplicate_names_its_constraint_and_shows_no_value(self, subject: Subject) -> None:
         self.needs(Capability.UNIQUE_KEYS)
         await subject.add_books(a_book(isbn="canary-1"))

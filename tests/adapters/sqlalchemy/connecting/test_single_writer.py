@@ -39,6 +39,22 @@ async def test_another_engine_on_the_same_file_is_the_same_database(engine: Asyn
 
 
 @sqlite_only
+async def test_an_engine_with_other_options_is_as_well_prepared(engine: AsyncEngine, sessions: Sessions) -> None:
+    traced = engine.execution_options(logging_token="traced")
+    async with SqlAlchemyUnitOfWork(session_factory(traced)):
+        with pytest.raises(UnitOfWorkStateError):
+            async with SqlAlchemyUnitOfWork(sessions):
+                raise AssertionError("entered")
+
+
+async def test_a_database_in_memory_is_the_same_with_other_options() -> None:
+    engine = create_async_engine("sqlite+aiosqlite://")
+    other = engine.execution_options(logging_token="traced")
+    assert single_writer(engine.sync_engine) == single_writer(other.sync_engine)
+    await engine.dispose()
+
+
+@sqlite_only
 async def test_it_is_seen_through_what_lies_between(sessions: Sessions, tmp_path: Path) -> None:
     elsewhere = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'elsewhere.db'}")
     async with SqlAlchemyUnitOfWork(sessions), SqlAlchemyUnitOfWork(session_factory(elsewhere)):

@@ -2,6 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -114,6 +115,19 @@ class TestUnitConnection:
             assert (await unit.session.scalars(sa.select(Item.name))).all() == []
             with pytest.raises(UnitOfWorkStateError, match="read-only"):
                 await unit.session.execute(sa.insert(Item), {"id": 1, "name": "a"})
+        assert await names(engine) == []
+
+    async def test_a_read_only_unit_reads_by_text_and_lets_the_database_refuse_the_rest(
+        self, engine: AsyncEngine, sessions: Sessions
+    ) -> None:
+        async with SqlAlchemyUnitOfWork(sessions, read_only=True) as unit:
+            assert (await unit.session.execute(sa.text("SELECT 1"))).scalar_one() == 1
+        with pytest.raises(DBAPIError):
+            async with SqlAlchemyUnitOfWork(sessions, read_only=True) as unit:
+                await unit.session.execute(sa.text("INSERT INTO items (id, name) VALUES (1, 'a')"))
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            await unit.session.execute(sa.text("SELECT 1"))
+            assert unit.changed  # nobody knows what text does
         assert await names(engine) == []
 
     async def test_what_a_session_only_reads_is_no_change(self, sessions: Sessions) -> None:

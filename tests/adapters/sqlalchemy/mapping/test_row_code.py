@@ -60,6 +60,26 @@ class User(AggregateRoot[UserId]):
     nick: Email | None = None
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """A value that works out a part of itself."""
+
+    low: int
+    high: int
+    width: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.high < self.low:
+            raise ValueError("upside down")
+        object.__setattr__(self, "width", self.high - self.low)
+
+
+@dataclass(kw_only=True)
+class Road(AggregateRoot[UserId]):
+    stretch: Stretch
+    other: Stretch | None
+
+
 COLUMNS = [
     *("id", "version", "email", "role", "rights", "sku", "balance_amount", "balance_currency", "address_street"),
     *("address_paid_amount", "address_paid_currency", "address_contact", "span_start", "span_end", "tags", "nick"),
@@ -254,3 +274,19 @@ def test_with_code_of_ones_own_nothing_is_written_but_the_identity() -> None:
     assert "def load" not in functions.source
     with pytest.raises(NotImplementedError, match="to_entity and to_row"):
         functions.load(())
+
+
+@pytest.mark.parametrize("validate", [False, True])
+def test_a_value_that_works_out_a_field_is_built_by_its_constructor(validate: bool) -> None:
+    columns = ("id", "version", "stretch_low", "stretch_high", "other_low", "other_high")
+    roads = sa.Table("roads", sa.MetaData(), *(sa.Column(name, sa.Integer) for name in columns))
+    rules = MappingRules(validate=validate)
+    of_road = write_row_code(Road, derive(Road, roads, rules), rules)
+    road = Road(id=UserId(uuid4()), stretch=Stretch(1, 4), other=None)
+    row = of_road.dump(road)
+    assert row[2:] == (1, 4, None, None)
+    loaded = of_road.load(row)
+    assert (loaded.stretch, loaded.stretch.width, loaded.other) == (Stretch(1, 4), 3, None)
+    with pytest.raises(CorruptRowError) as caught:
+        of_road.load((*row[:2], 4, 1, None, None))
+    assert (caught.value.id, caught.value.field) == (road.id, "stretch")

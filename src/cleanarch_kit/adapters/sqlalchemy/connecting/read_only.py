@@ -31,7 +31,7 @@ def begin_read_only(connection: sa.Connection) -> None:
         pooled.info[_RESTORE] = dialect
         dialect.set_readonly(pooled.dbapi_connection, True)
     else:
-        connection.exec_driver_sql("START TRANSACTION READ ONLY")
+        _start(connection)
 
 
 def reading_engine(engine: AsyncEngine) -> AsyncEngine:
@@ -39,7 +39,13 @@ def reading_engine(engine: AsyncEngine) -> AsyncEngine:
     reader = _readers.get(engine)
     if reader is None:
         reader = _readers[engine] = engine.execution_options(**{READ_ONLY: True, "postgresql_readonly": True})
+        if engine.dialect.name in {"mysql", "mariadb"}:
+            event.listen(reader.sync_engine, "begin", _start)
     return reader
+
+
+def _start(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("START TRANSACTION READ ONLY")
 
 
 def _restore(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:

@@ -80,6 +80,6 @@ def single_writer(engine: sa.Engine) -> SingleWriter | None:
         if not is_prepared(engine):
             raise DefinitionError(_NOT_PREPARED)
         in_memory = is_in_memory(engine.url)
-        database = f"engine {id(engine)}" if in_memory else str(Path(str(engine.url.database)).resolve())
+        database = f"engine {id(engine.dialect)}" if in_memory else str(Path(str(engine.url.database)).resolve())
         known = _known[engine] = SingleWriter(database, in_memory)
     return known

@@ -9,6 +9,7 @@ import sqlite3
 from asyncio import CancelledError
 from contextlib import suppress
 from typing import Any, TypeAlias, cast
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -21,6 +22,8 @@ from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import READ_ONLY
 __all__ = ["is_in_memory", "is_prepared", "prepare_sqlite"]
 
 _WAL_ATTEMPTS = 100
+
+_prepared: WeakSet[sa.Dialect] = WeakSet()
 
 _RawConnection: TypeAlias = Any
 """A connection of aiosqlite, which has no types of its own here."""
@@ -37,11 +40,12 @@ def prepare_sqlite(engine: sa.Engine) -> None:
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "invalidate", _roll_back)
+    _prepared.add(engine.dialect)
 
 
 def is_prepared(engine: sa.Engine) -> bool:
-    """Tell whether `prepare_sqlite` has seen this engine."""
-    return event.contains(engine, "begin", _begin)
+    """Tell whether `prepare_sqlite` has seen this engine, or the one that it was made of with other options."""
+    return engine.dialect in _prepared
 
 
 def _take_over_transactions(

@@ -30,6 +30,7 @@ class AggregateMapper(RowMapper[EntityT]):
 
     def __init__(self, mapping: EntityMapping[EntityT], owned: Mapping[str, Owned]) -> None:
         super().__init__(mapping)
+        self.definition = (*mapping.columns, *owned.items())
         self._width = len(mapping.columns)
         self._collections = tuple(OwnedRows(mapping, name, how) for name, how in owned.items())
 

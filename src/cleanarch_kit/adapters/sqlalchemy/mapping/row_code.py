@@ -9,7 +9,7 @@ import inspect
 import linecache
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
@@ -68,6 +68,7 @@ class _Writer:
         self._nodes = derived.nodes
         self._defaults = derived.defaults
         self._validate = rules.validate
+        self._may_be_corrupt = rules.validate or any(map(_has_derived_field, derived.nodes.values()))
         self._lines: list[str] = []
         self._depth = 0
         self._variables = 0
@@ -99,7 +100,7 @@ class _Writer:
     def _write_load(self) -> None:
         with self._block("def load(row):"):
             self._add(self._unpack)
-            if not self._validate:
+            if not self._may_be_corrupt:
                 return self._write_loading()
             with self._block("try:"):
                 self._write_loading()
@@ -150,7 +151,7 @@ class _Writer:
         cls = self._name(node.type)
         if isinstance(node, Composite):
             parts = [(name, self._loaded(f"{path}.{name}", part)) for name, part in node.parts]
-            if self._validate:
+            if self._validate or _derives(node):
                 return f"checked({path!r}, {cls}{''.join(f', {name}={value}' for name, value in parts)})"
             variable = self._variable()
             self._add(f"{variable} = new({cls})")
@@ -236,6 +237,15 @@ class _Writer:
         self._depth += 1
         yield
         self._depth -= 1
+
+
+def _derives(node: Composite) -> bool:
+    """Whether a value works out a field by itself, so that only its constructor can build it."""
+    return is_dataclass(node.type) and any(not field.init for field in fields(node.type))
+
+
+def _has_derived_field(node: FieldNode) -> bool:
+    return isinstance(node, Composite) and (_derives(node) or any(_has_derived_field(part) for _, part in node.parts))
 
 
 def _leaves(node: FieldNode) -> Iterator[Leaf | Wrapped]:

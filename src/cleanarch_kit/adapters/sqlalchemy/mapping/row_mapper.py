@@ -35,6 +35,7 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         statements: the statements for single rows.
         load_row: gives the entity of a row.
         dump_row: gives the row of an entity.
+        definition: says how entities are stored: equal where two mappers do it alike.
     """
 
     def __init__(self, mapping: EntityMapping[EntityT]) -> None:
@@ -45,13 +46,23 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         self.statements = Statements(mapping)
         self._batches = Batches(mapping, self.statements)
         self._searches: dict[str, Searches] = {}
+        self.definition: tuple[object, ...] = mapping.columns
         self.use(mapping.load, mapping.dump)
 
-    def converting(self, load: Callable[[Row], EntityT] | None, dump: Callable[[EntityT], Row] | None) -> Self:
-        """The same mapper, with other functions between rows and entities where some are given."""
+    def converting(
+        self, load: Callable[[Row], EntityT] | None, dump: Callable[[EntityT], Row] | None, *origin: object
+    ) -> Self:
+        """The same mapper, with other functions between rows and entities where some are given.
+
+        Args:
+            load: gives the entity of a row.
+            dump: gives the row of an entity.
+            origin: what they are made of, for `definition`.
+        """
         if load is None and dump is None:
             return self
         other = copy(self)
+        other.definition = (*self.definition, *origin)
         other.use(load or self.load_row, dump or self.dump_row)
         return other
 

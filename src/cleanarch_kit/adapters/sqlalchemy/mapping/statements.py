@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement, AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
-from cleanarch_kit.adapters.sqlalchemy.types import value_type
+from cleanarch_kit.adapters.sqlalchemy.types import stored_type, value_type
 
 __all__ = ["Statements", "selected_columns"]
 
@@ -51,7 +51,7 @@ class Statements:
             version = columns[mapping.version_position]
             self._same_row = sa.and_(self._same_identity, *_equal({version: "_version"}))
         self.insert = sa.insert(table).values(
-            {column: _bound(column, name) for column, name in (of_parent | cells).items()}
+            {column: sa.bindparam(name, type_=stored_type(column)) for column, name in (of_parent | cells).items()}
         )
         self.delete = sa.delete(table).where(self._same_row)
         self.delete_by_id = sa.delete(table).where(self._same_identity)
@@ -109,7 +109,7 @@ class Statements:
     def _update(self, positions: tuple[int, ...]) -> sa.Update:
         """Writes the columns at these positions into the row with a certain identity and version."""
         columns = self.mapping.columns
-        changes = {columns[at]: _bound(columns[at], self._cells[at]) for at in positions}
+        changes = {columns[at]: sa.bindparam(self._cells[at], type_=stored_type(columns[at])) for at in positions}
         return sa.update(self.mapping.table).where(self._same_row).values(changes)
 
 

@@ -102,14 +102,19 @@ def find_node(field: Field, mapping: AnyMapping) -> FieldNode:
 
 
 def find_column(field: Field, mapping: AnyMapping) -> AnyColumn:
-    """The column of a field that lies in one.
+    """The column of a field that lies in one, to be compared.
 
     Raises:
-        TypeError: it has no column, or several.
+        TypeError: it has no column, or several, or one that databases do not compare alike.
     """
     columns = list(columns_of(find_node(field, mapping)))
     if len(columns) != 1:
         raise TypeError(f"{mapping.entity_type.__name__}.{field} lies in {len(columns)} columns: name one of its parts")
+    if isinstance(columns[0].type, sa.JSON):
+        raise TypeError(
+            f"{mapping.entity_type.__name__}.{field} lies in a JSON column, which databases do not compare:"
+            " ask with is_null(), or keep what you search by in a column of its own"
+        )
     return columns[0]
 
 
@@ -158,8 +163,14 @@ class _Compiler:
             )
         slot = self._next_slot()
         if not isinstance(left, Composite):
-            bound = self._bound(f"p{slot}", slot, left.column, partial(bindable, node=left))
-            return _OPERATORS[node.operator](left.column, bound)
+            column = find_column(node.left, self._mapping)
+            if isinstance(column.type, sa.Enum) and node.operator not in {"==", "!="}:
+                raise TypeError(
+                    f"{self._mapping.entity_type.__name__}.{node.left} lies in an Enum column, whose order is the"
+                    " database's own: compare with ==, or with one_of()"
+                )
+            bound = self._bound(f"p{slot}", slot, column, partial(bindable, node=left))
+            return _OPERATORS[node.operator](column, bound)
         bounds = [
             self._bound(f"p{slot}_{position}", slot, leaf.column, partial(_part, path=path, node=leaf))
             for position, (path, leaf) in enumerate(_paths(left))
@@ -175,8 +186,8 @@ class _Compiler:
         if isinstance(node, Composite):
             raise TypeError(f"{self._mapping.entity_type.__name__}.{field} has several parts: compare with ==")
         self.parameters.append((f"p{slot}", slot, partial(_all_bindable, node=node)))
-        bound = sa.bindparam(f"p{slot}", expanding=True, type_=value_type(node.column))
-        return node.column.in_(bound)
+        column = find_column(field, self._mapping)
+        return column.in_(sa.bindparam(f"p{slot}", expanding=True, type_=value_type(column)))
 
     def _text_match(self, node: TextMatch) -> sa.ColumnElement[bool]:
         slot = self._next_slot()

@@ -4,18 +4,22 @@ NULLs are placed alike on every database: by a key of its own in front of a colu
 would place them otherwise. Whether a column may be NULL is what the table says, not what the field says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
 
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
-from cleanarch_kit.adapters.sqlalchemy.searching.conditions import find_column
+from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode
+from cleanarch_kit.adapters.sqlalchemy.searching.conditions import bindable, find_column
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 from cleanarch_kit.domain.criteria import OrderKey
 
-__all__ = ["OrderColumn", "behind", "order_columns", "order_terms", "reverse"]
+__all__ = ["OrderColumn", "behind", "order_columns", "order_terms", "place_value", "reverse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,20 @@ class OrderColumn:
     descending: bool
     nulls_first: bool
 
+    @property
+    def term(self) -> AnyElement:
+        """What is compared: the column, or the rank of its member."""
+        ranks = _ranks(self.column)
+        if ranks is None:
+            return self.column
+        return sa.case(
+            *((self.column == member, sa.literal_column(str(rank), sa.Integer())) for member, rank in ranks.items())
+        )
+
+    def bound(self, name: str) -> sa.BindParameter[Any]:
+        """A parameter to compare with."""
+        return sa.bindparam(name, type_=value_type(self.column) if _ranks(self.column) is None else sa.Integer())
+
 
 def order_columns(keys: Sequence[OrderKey], mapping: AnyMapping) -> tuple[OrderColumn, ...]:
     """The columns of an ordering.
@@ -40,6 +58,32 @@ def order_columns(keys: Sequence[OrderKey], mapping: AnyMapping) -> tuple[OrderC
         TypeError: a key has no column, or several.
     """
     return tuple(OrderColumn(find_column(key.field, mapping), key.descending, key.nulls_first) for key in keys)
+
+
+def place_value(value: object, node: FieldNode) -> object:
+    """What is bound for a value of a place, see `OrderColumn.bound`.
+
+    Raises:
+        ValueError, KeyError: the field cannot have this value.
+    """
+    bound = bindable(value, node)
+    ranks = None if isinstance(node, Composite) else _ranks(node.column)
+    return bound if ranks is None else ranks[bound]
+
+
+@lru_cache(maxsize=1024)
+def _ranks(column: AnyColumn) -> Mapping[object, int] | None:
+    """The members of an `sa.Enum` in the order of what they hold.
+
+    MariaDB and PostgreSQL order them as they were declared, SQLite by their names, MariaDB compares them by their
+    names all the same.
+    """
+    kind = value_type(column)
+    if not isinstance(kind, sa.Enum):
+        return None
+    names: list[str] = kind.enums
+    members = sorted(names) if kind.enum_class is None else sorted(kind.enum_class, key=attrgetter("value"))
+    return {member: rank for rank, member in enumerate(members)}
 
 
 def reverse(columns: Sequence[OrderColumn]) -> tuple[OrderColumn, ...]:
@@ -58,7 +102,7 @@ def order_terms(columns: Sequence[OrderColumn], dialect: str) -> list[AnyElement
             is_null = key.column.is_(None)
             terms.append(is_null.desc() if key.nulls_first else is_null.asc())
             placed = True
-        term = key.column.desc() if key.descending else key.column.asc()
+        term = key.term.desc() if key.descending else key.term.asc()
         if not placed:
             term = term.nulls_first() if key.nulls_first else term.nulls_last()
         terms.append(term)
@@ -73,10 +117,10 @@ def behind(columns: Sequence[OrderColumn], nulls: Sequence[bool], dialect: str) 
         nulls: for each column whether the place has NULL there; it then has no parameter.
         dialect: name of the database's dialect.
     """
-    bounds = [sa.bindparam(f"_k{at}", type_=value_type(key.column)) for at, key in enumerate(columns)]
+    bounds = [key.bound(f"_k{at}") for at, key in enumerate(columns)]
     plain = not any(key.column.nullable for key in columns) and len({key.descending for key in columns}) == 1
     if plain and dialect not in {"mysql", "mariadb"}:
-        place, row = sa.tuple_(*bounds), sa.tuple_(*(key.column for key in columns))
+        place, row = sa.tuple_(*bounds), sa.tuple_(*(key.term for key in columns))
         return row < place if columns[0].descending else row > place
     condition: sa.ColumnElement[bool] = sa.false()
     for key, bound, null in reversed(list(zip(columns, bounds, nulls, strict=True))):
@@ -88,14 +132,14 @@ def _behind_one(
     key: OrderColumn, bound: AnyElement, null: bool, rest: sa.ColumnElement[bool]
 ) -> sa.ColumnElement[bool]:
     """Behind the place by this column, or level with it here and behind it by the rest."""
-    column = key.column
+    column, term = key.column, key.term
     if null:
         tie = sa.and_(column.is_(None), rest)
         return sa.or_(column.is_not(None), tie) if key.nulls_first else tie
-    greater = column < bound if key.descending else column > bound
-    tie = sa.and_(column == bound, rest)
+    greater = term < bound if key.descending else term > bound
+    tie = sa.and_(term == bound, rest)
     if not column.nullable:
         # The bound that both branches share lets an index be entered at the place.
-        shared = column <= bound if key.descending else column >= bound
+        shared = term <= bound if key.descending else term >= bound
         return sa.and_(shared, sa.or_(greater, tie))
     return sa.or_(greater, tie) if key.nulls_first else sa.or_(greater, column.is_(None), tie)

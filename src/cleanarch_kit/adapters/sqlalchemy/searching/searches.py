@@ -9,13 +9,19 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import selected_columns
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import (
     Condition,
-    bindable,
     compile_condition,
     find_column,
     find_node,
 )
-from cleanarch_kit.adapters.sqlalchemy.searching.orderings import behind, order_columns, order_terms, reverse
+from cleanarch_kit.adapters.sqlalchemy.searching.orderings import (
+    behind,
+    order_columns,
+    order_terms,
+    place_value,
+    reverse,
+)
 from cleanarch_kit.domain.criteria import Node, OrderKey, parametrise
+from cleanarch_kit.errors import InvalidCursorError
 
 __all__ = ["Searches"]
 
@@ -84,7 +90,11 @@ class Searches:
         place: Sequence[object] | None,
         backwards: bool,
     ) -> tuple[AnySelect, Parameters]:
-        """As many rows as asked for behind a place in an order, or in front of it, read backwards."""
+        """As many rows as asked for behind a place in an order, or in front of it, read backwards.
+
+        Raises:
+            InvalidCursorError: the place holds a value that its field cannot have.
+        """
         nulls = None if place is None else tuple(value is None for value in place)
 
         def build(statement: AnySelect) -> AnySelect:
@@ -99,13 +109,19 @@ class Searches:
         parameters["_limit"] = size
         for at, value in enumerate(place or ()):
             if value is not None:
-                parameters[f"_k{at}"] = bindable(value, find_node(order[at].field, self._mapping))
+                parameters[f"_k{at}"] = self._place_value(value, order[at])
         return statement, parameters
 
     def positions(self, order: tuple[OrderKey, ...]) -> tuple[int, ...]:
         """Where the keys of an order stand in a row."""
         at = {id(column): position for position, column in enumerate(self._mapping.columns)}
         return tuple(at[id(find_column(key.field, self._mapping))] for key in order)
+
+    def _place_value(self, value: object, key: OrderKey) -> object:
+        try:
+            return place_value(value, find_node(key.field, self._mapping))
+        except (ValueError, KeyError):  # no member of an enum
+            raise InvalidCursorError("it holds a value that the order's field cannot have") from None
 
     def _terms(self, order: tuple[OrderKey, ...]) -> list[AnyElement]:
         return order_terms(order_columns(order, self._mapping), self._dialect)

@@ -16,7 +16,7 @@ from cleanarch_kit.application.tracking.repository import TrackingRepository
 from cleanarch_kit.application.type_arguments import type_argument
 from cleanarch_kit.domain.criteria import Criterion, Node, Ordering
 from cleanarch_kit.domain.tracing import trace_all
-from cleanarch_kit.errors import InvalidCursorError, RefusedValueError
+from cleanarch_kit.errors import InvalidCursorError, InvalidValueError, RefusedValueError
 
 __all__ = ["SqlSearchingRepository"]
 
@@ -76,7 +76,7 @@ class SqlSearchingRepository(TrackingRepository[EntityT, IdT, UnitConnection], A
             found = await self._reader.page(
                 node, keyset.keys, request.size + 1, place, backwards=request.before is not None
             )
-        except RefusedValueError:
+        except (RefusedValueError, InvalidValueError):
             if place is None:
                 raise
             raise InvalidCursorError("it holds a value that the order's field cannot have") from None
