@@ -226,19 +226,80 @@ async def test_one_exception_that_is_raised_again_and_again_does_not_collect_not
     assert len(error.__notes__) == 1
 
 
-@pytest.mark.parametrize(("middlewares", "frames"), [(0, 1), (1, 2), (3, 4)])
-async def test_between_caller_and_handler_lies_one_frame_and_one_per_middleware(middlewares: int, frames: int) -> None:
-    for scoped in (False, True):
-        around: Any = {"scoped_middleware" if scoped else "middleware": [pass_on] * middlewares}
-        bus = MessageBus([fail], scope=Scopes(), **around)
+class FailingClass:
+    def __init__(self, users: Users) -> None:
+        self._users = users
 
+    @handles(Fail)
+    async def fail(self, command: Fail) -> None:
+        raise ValueError("broken")
+
+
+@handles(Fail)
+async def fail_with(command: Fail, *, users: Users, bus: CommandBus) -> None:
+    raise ValueError("broken")
+
+
+@pytest.mark.parametrize(("outside", "inside"), [(0, 0), (1, 0), (0, 1), (3, 0), (0, 3), (3, 2)])
+@pytest.mark.parametrize("handler", [fail, fail_with, FailingClass, FailingClass(Users())])
+async def test_between_caller_and_handler_lies_one_frame_per_middleware_and_no_other(
+    handler: object, outside: int, inside: int
+) -> None:
+    scope = Scopes()
+    bus = MessageBus([handler], middleware=[pass_on] * outside, scoped_middleware=[pass_on] * inside, scope=scope)
+
+    async def joining() -> None:
+        async with scope() as resolve:
+            await bus.bound(resolve).execute(Fail())
+
+    for execute in (lambda: bus.execute(Fail()), joining):
         with pytest.raises(ValueError, match="broken") as caught:
-            await bus.execute(Fail())
-
+            await execute()
         names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
-        assert names[0] == "test_between_caller_and_handler_lies_one_frame_and_one_per_middleware"
-        assert names[-1] == "fail"
-        assert len(names) - 2 == frames
+        between = names[names.index("joining") + 1 : -1] if "joining" in names else names[1:-1]
+        assert between == ["pass_on"] * (outside + inside)
+        assert names[-1].startswith("fail")
+
+
+async def test_a_nested_message_adds_no_frame_of_the_bus_either() -> None:
+    @handles(Create)
+    async def outer(command: Create, *, bus: CommandBus) -> int:
+        await bus.execute(Fail())
+        return 1
+
+    with pytest.raises(ValueError, match="broken") as caught:
+        await MessageBus([outer, fail_with], middleware=[pass_on], scope=Scopes()).execute(Create("Ada"))
+    names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert names[1:] == ["pass_on", "outer", "pass_on", "fail_with"]
+    assert [note.split(" by ")[0] for note in caught.value.__notes__] == [
+        "while handling Fail",
+        "while handling Create",
+    ]
+
+
+async def test_between_consumer_and_stream_lies_no_frame_of_the_bus() -> None:
+    @handles(Names)
+    async def names(query: Names, *, users: Users) -> AsyncIterator[str]:
+        yield "Ada"
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken") as caught:
+        async for _ in MessageBus([names], scope=Scopes()).stream(Names()):
+            pass
+    assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][1:] == ["names"]
+
+
+async def test_an_exception_that_takes_no_note_arrives_as_it_is() -> None:
+    @dataclass(frozen=True)
+    class FrozenError(Exception):
+        reason: str
+
+    @handles(Fail)
+    async def frozen(command: Fail) -> None:
+        raise FrozenError("broken")
+
+    with pytest.raises(FrozenError):
+        await MessageBus([frozen], middleware=[pass_on]).execute(Fail())
 
 
 async def test_what_nobody_handles_is_an_error_that_says_so() -> None:

@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from cleanarch_kit.application import Command, Resolve, handles, provide
 from cleanarch_kit.application.dispatch.calls import Call
 from cleanarch_kit.application.dispatch.dependencies import Dependency
 from cleanarch_kit.application.dispatch.discovery import Handler, discover
-from cleanarch_kit.application.dispatch.invocation import ScopedStep, compile_invocation, noted
+from cleanarch_kit.application.dispatch.invocation import ScopedStep, compile_invocation
 from cleanarch_kit.application.handlers import MessageMark
 from cleanarch_kit.errors import DefinitionError, DependencyError
 
@@ -190,14 +190,26 @@ async def test_an_exception_arrives_unchanged_with_a_note_and_leaves_the_scope()
     assert log == ["opened", "left with ValueError"]
 
 
-async def test_the_traceback_shows_one_line_that_can_be_read() -> None:
+async def test_the_traceback_leads_straight_to_the_handler() -> None:
     with pytest.raises(ValueError, match="broken") as caught:
         await compile_invocation(only_handler(fails), (), scope, {}).run(Do())
 
     frames = traceback.extract_tb(caught.value.__traceback__)[1:]
-    assert [frame.name for frame in frames] == ["run", "fails"]
-    assert frames[0].line is not None
-    assert frames[0].line.startswith("return await target(message, users=await resolve(key_")
+    assert [frame.name for frame in frames] == ["fails"]
+
+
+async def test_where_the_function_itself_fails_its_line_can_be_read() -> None:
+    def gives_no_coroutine(command: Do, users: Users) -> int:
+        return 1
+
+    handler = replace(only_handler(fails), target=gives_no_coroutine)
+    with pytest.raises(TypeError, match="int can't be used in 'await'") as caught:
+        await compile_invocation(handler, (), scope, {}).run(Do())
+
+    (frame,) = traceback.extract_tb(caught.value.__traceback__)[1:]
+    assert frame.name == "run"
+    assert frame.line is not None
+    assert frame.line.startswith("return await target(message, users=await resolve(key_")
 
 
 async def test_a_base_exception_passes_without_a_note() -> None:
@@ -316,13 +328,3 @@ async def test_a_stream_without_a_scope_is_refused_when_it_is_iterated() -> None
     with pytest.raises(DependencyError, match=r"rows \(here\) needs something resolved and the bus has no scope"):
         await anext(invocation.run(Do()))
     assert [item async for item in invocation.join(Do(), provide({Users: Users}))] == [1, 2]
-
-
-def test_a_note_is_added_once() -> None:
-    error = ValueError()
-
-    noted(error, "while handling")
-    noted(error, "while handling")
-    noted(error, "while sending")
-
-    assert error.__notes__ == ["while handling", "while sending"]

@@ -7,7 +7,8 @@ from cleanarch_kit.application.context import current_message_context
 from cleanarch_kit.application.dispatch.calls import Run
 from cleanarch_kit.application.dispatch.discovery import Handler, discover, handler_of
 from cleanarch_kit.application.dispatch.event_delivery import Concurrent, DeliveryPolicy
-from cleanarch_kit.application.dispatch.invocation import compile_invocation, noted
+from cleanarch_kit.application.dispatch.invocation import compile_invocation
+from cleanarch_kit.application.dispatch.tracebacks import noted
 from cleanarch_kit.application.handlers import EventMark
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.scope import Resolve, Scope

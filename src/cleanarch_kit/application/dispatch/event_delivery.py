@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import ClassVar, Protocol, TypeAlias
 
 from cleanarch_kit.application.dispatch.calls import Run
-from cleanarch_kit.application.dispatch.invocation import noted
+from cleanarch_kit.application.dispatch.tracebacks import noted
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.errors import DefinitionError
 

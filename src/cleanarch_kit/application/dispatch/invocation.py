@@ -7,11 +7,12 @@ Its function is written out for each handler when the bus is built, as a person 
             async with scope() as resolve:
                 return await target(message, users=await resolve(key_0))
         except Exception as error:
-            noted(error, note)
+            passed_on(error, note)
             raise
         raise swallowed(note)
 
-So a message pays for what its handler needs and for nothing else, and a traceback shows one line that can be read.
+So a message pays for what its handler needs and for nothing else. What the handler raises passes with a note and
+without a frame of this function, whose lines can be read in every other traceback.
 """
 
 import linecache
@@ -26,10 +27,11 @@ from typing import TypeAlias, cast
 from cleanarch_kit.application.dispatch.calls import Call, Join, Run
 from cleanarch_kit.application.dispatch.dependencies import Dependency
 from cleanarch_kit.application.dispatch.discovery import Handler
+from cleanarch_kit.application.dispatch.tracebacks import passed_on
 from cleanarch_kit.application.scope import Resolve, Scope
 from cleanarch_kit.errors import DefinitionError, DependencyError
 
-__all__ = ["Invocation", "ScopedStep", "Views", "compile_invocation", "noted"]
+__all__ = ["Invocation", "ScopedStep", "Views", "compile_invocation"]
 
 Views: TypeAlias = Mapping[type[object], Callable[[Resolve], object]]
 """Keys that stand for a bus within the running scope, each with what makes one of the scope's resolver."""
@@ -42,7 +44,7 @@ async def run(message):
         async with scope() as resolve:
 {body}
     except Exception as error:
-        noted(error, note)
+        passed_on(error, note)
         raise
     raise swallowed(note)
 """
@@ -51,7 +53,7 @@ async def run(message, resolve=None):
     try:
 {body}
     except Exception as error:
-        noted(error, note)
+        passed_on(error, note)
         raise
 """
 
@@ -84,12 +86,6 @@ class Invocation:
     join: Join
 
 
-def noted(error: BaseException, note: str) -> None:
-    """Add a note to an exception, once: one object that is raised again and again does not collect them."""
-    if note not in getattr(error, "__notes__", ()):
-        error.add_note(note)
-
-
 def compile_invocation(
     handler: Handler, steps: Sequence[ScopedStep], scope: Scope | None, views: Views, *, stream: bool = False
 ) -> Invocation:
@@ -109,7 +105,7 @@ def compile_invocation(
         "around": _around,
         "construct": handler.construct,
         "note": handler.note,
-        "noted": noted,
+        "passed_on": passed_on,
         "partial": partial,
         "scope": scope,
         "swallowed": _swallowed,

@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextvars import Context, copy_context
 from typing import Any, Generic, TypeVar
 
+from cleanarch_kit.application.dispatch.tracebacks import without_frames
+
 __all__ = ["isolated"]
 
 ItemT = TypeVar("ItemT")
@@ -23,6 +25,9 @@ async def isolated(items: AsyncGenerator[ItemT]) -> AsyncGenerator[ItemT]:
                 item = await _InContext(items.__anext__(), context)
             except StopAsyncIteration:
                 return
+            except Exception as error:
+                without_frames(error, 2)  # this one, and that of `__await__`
+                raise
             yield item
     finally:
         await _InContext(items.aclose(), context)

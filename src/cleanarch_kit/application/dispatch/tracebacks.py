@@ -1,0 +1,34 @@
+"""What an exception carries on its way to the caller: a note that names the handler, and no frame of the bus."""
+
+from contextlib import suppress
+
+__all__ = ["noted", "passed_on", "without_frames"]
+
+
+def noted(error: BaseException, note: str) -> None:
+    """Add a note to an exception, once: one object that is raised again and again does not collect them.
+
+    An exception that refuses it, such as a frozen dataclass, passes without.
+    """
+    if note not in getattr(error, "__notes__", ()):
+        with suppress(AttributeError, TypeError):
+            error.add_note(note)
+
+
+def without_frames(error: BaseException, count: int) -> None:
+    """Take the outermost frames out of an exception's traceback, but for what leads to none.
+
+    To be called where the exception was caught, before a bare ``raise``, which adds nothing to the traceback: so the
+    frame of whoever catches it here is gone when it arrives further out. An exception that was raised by one of these
+    frames itself keeps it.
+    """
+    traceback = error.__traceback__
+    while count and traceback is not None and traceback.tb_next is not None:
+        traceback, count = traceback.tb_next, count - 1
+    error.with_traceback(traceback)
+
+
+def passed_on(error: BaseException, note: str) -> None:
+    """Note who handled the message, and leave the frame that caught the exception out of its traceback."""
+    noted(error, note)
+    without_frames(error, 1)
