@@ -14,7 +14,7 @@ from bus_peers import calling, containers, dispatchers, emitters
 from ratios import table
 
 from cleanarch_kit.adapters.memory import InMemoryEventPublisher
-from cleanarch_kit.application import Command, Message, MessageBus, Next, Resolve, handles, on, provide
+from cleanarch_kit.application import Command, Message, MessageBus, Next, Resolve, handles, on, provide, scope_of
 from cleanarch_kit.domain import DomainEvent
 
 ResultT = TypeVar("ResultT")
@@ -86,6 +86,11 @@ async def scope() -> AsyncGenerator[Resolve]:
     yield RESOLVE
 
 
+async def by_hand_bare() -> int:
+    async with BareScope() as resolve:
+        return await add_to_ledger(COMMAND, ledger=await resolve(Ledger))
+
+
 async def by_hand() -> int:
     async with scope() as resolve:
         return await add_to_ledger(COMMAND, ledger=await resolve(Ledger))
@@ -107,6 +112,8 @@ async def measure_dispatch(stack: AsyncExitStack, middlewares: int) -> None:
 async def measure_dependencies(stack: AsyncExitStack) -> None:
     bound = MessageBus([add_to_ledger]).bound(RESOLVE)
     constructing = MessageBus([Adding]).bound(RESOLVE)
+    mapped = MessageBus([add_to_ledger], scope=scope_of({Ledger: Ledger}))
+    mapped_class = MessageBus([Adding], scope=scope_of({Ledger: Ledger}))
     bare = MessageBus([add_to_ledger], scope=BareScope)
     scoped = MessageBus([add_to_ledger], scope=scope)
     ledger = Ledger()
@@ -114,6 +121,9 @@ async def measure_dependencies(stack: AsyncExitStack) -> None:
         "await handler(command, ledger=...)": calling(lambda: add_to_ledger(COMMAND, ledger=ledger)),
         "bus.execute, scope open already": calling(lambda: bound.execute(COMMAND)),
         "bus.execute, class constructed": calling(lambda: constructing.execute(COMMAND)),
+        "bus.execute, scope_of a mapping": calling(lambda: mapped.execute(COMMAND)),
+        "bus.execute, scope_of a mapping, class": calling(lambda: mapped_class.execute(COMMAND)),
+        "by hand, bare scope opened": calling(by_hand_bare),
         "bus.execute, bare scope opened": calling(lambda: bare.execute(COMMAND)),
         "by hand, @asynccontextmanager opened": calling(by_hand),
         "bus.execute, @asynccontextmanager opened": calling(lambda: scoped.execute(COMMAND)),

@@ -44,7 +44,15 @@ async def _installed(prepared: Mapping[str, Prepare], stack: AsyncExitStack, num
 
 async def dispatchers(stack: AsyncExitStack, middlewares: int) -> dict[str, Operation]:
     """One command to one handler, through so many middlewares that only pass it on."""
-    prepared = {"diator": _diator, "mediatr": _mediatr, "python-cqrs": _python_cqrs, "lato": _lato, "waku": _waku}
+    prepared: dict[str, Prepare] = {
+        "diator": _diator,
+        "mediatr": _mediatr,
+        "python-cqrs": _python_cqrs,
+        "lato": _lato,
+        "waku": _waku,
+    }
+    if not middlewares:  # bubus has none
+        prepared["bubus"] = _bubus
     return await _installed(prepared, stack, middlewares)
 
 
@@ -54,8 +62,16 @@ async def containers(stack: AsyncExitStack) -> dict[str, Operation]:
 
 
 async def emitters(stack: AsyncExitStack, handlers: int) -> dict[str, Operation]:
-    """One event to so many handlers, and all of them awaited."""
-    prepared = {"blinker": _blinker, "diator": _diator_events, "pyee": _pyee, "python-cqrs": _python_cqrs_events}
+    """One event to so many handlers; all of them awaited, but for waku, which only queues the event."""
+    prepared = {
+        "blinker": _blinker,
+        "diator": _diator_events,
+        "pyee": _pyee,
+        "python-cqrs": _python_cqrs_events,
+        "lato": _lato_events,
+        "waku": _waku_events,
+        "bubus": _bubus_events,
+    }
     return await _installed(prepared, stack, handlers)
 
 
@@ -160,7 +176,6 @@ async def _lato(_: AsyncExitStack, middlewares: int) -> Operation:
 
 
 async def _waku(stack: AsyncExitStack, middlewares: int) -> Operation:
-    waku: Any = import_module("waku")
     messaging: Any = import_module("waku.messaging")
     command: Any = _class("Add", messaging.IRequest[int])
 
@@ -177,13 +192,81 @@ async def _waku(stack: AsyncExitStack, middlewares: int) -> Operation:
         _class(f"PassOn{number}", messaging.IPipelineBehavior[Any, Any], handle=pass_on)
         for number in range(middlewares)
     ]
+    bus, message = (
+        await _waku_bus(stack, extension, messaging.MessagingConfig(pipeline_behaviors=behaviours)),
+        command(),
+    )
+    return lambda: bus.invoke(message)
+
+
+async def _waku_events(stack: AsyncExitStack, handlers: int) -> Operation:
+    messaging: Any = import_module("waku.messaging")
+    added: Any = _class("Added", messaging.IEvent)
+
+    async def handle(self: object, event: object, /) -> None:
+        pass
+
+    listeners = [_class(f"Handler{number}", messaging.EventHandler[added], handle=handle) for number in range(handlers)]
+    extension = messaging.MessagingExtension()
+    if hasattr(extension, "bind_event"):
+        extension.bind_event(added, listeners)
+    else:
+        extension.bind(added, *listeners)
+    bus, event = await _waku_bus(stack, extension), added()
+    return lambda: bus.publish(event)
+
+
+async def _waku_bus(stack: AsyncExitStack, extension: object, *configured: object) -> Any:
+    waku: Any = import_module("waku")
+    messaging: Any = import_module("waku.messaging")
     feature = waku.module(extensions=[extension])(_class("Feature", object))
-    configured = messaging.MessagingModule.register(messaging.MessagingConfig(pipeline_behaviors=behaviours))
-    application = waku.WakuFactory(waku.module(imports=[feature, configured])(_class("App", object))).create()
+    module = messaging.MessagingModule.register(*configured)
+    application = waku.WakuFactory(waku.module(imports=[feature, module])(_class("App", object))).create()
     await application.initialize()
     container = await stack.enter_async_context(application.container())
-    bus, message = await container.get(messaging.IMessageBus), command()
-    return lambda: bus.invoke(message)
+    return await container.get(messaging.IMessageBus)
+
+
+async def _bubus(stack: AsyncExitStack, _: int) -> Operation:
+    bubus: Any = import_module("bubus")
+    command: Any = _class("Add", bubus.BaseEvent[int], __annotations__={"left": int}, left=1)
+    bus = bubus.EventBus(name="bench")
+    stack.push_async_callback(bus.stop, timeout=0, clear=True)
+
+    async def handle(event: object) -> int:
+        return 3
+
+    async def send() -> object:
+        return await bus.dispatch(command()).event_result()
+
+    bus.on(command, handle)
+    return send
+
+
+async def _bubus_events(stack: AsyncExitStack, handlers: int) -> Operation:
+    bubus: Any = import_module("bubus")
+    added: Any = _class("Added", bubus.BaseEvent[None])
+    bus = bubus.EventBus(name=f"bench_{handlers}")
+    stack.push_async_callback(bus.stop, timeout=0, clear=True)
+    for number in range(handlers):
+        listener = _listener()
+        listener.__name__ = f"listen_{number}"
+        bus.on(added, listener)
+
+    async def publish() -> None:
+        await bus.dispatch(added())
+
+    return publish
+
+
+async def _lato_events(_: AsyncExitStack, handlers: int) -> Operation:
+    lato: Any = import_module("lato")
+    application = lato.Application("bench")
+    added: Any = _class("Added", lato.Event)
+    for _number in range(handlers):
+        application.handler(added)(_listener())
+    event = added()
+    return lambda: application.publish_async(event)
 
 
 class _Ledger:

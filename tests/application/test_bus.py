@@ -30,6 +30,7 @@ from cleanarch_kit.application import (
     handles,
     only,
     provide,
+    scope_of,
 )
 from cleanarch_kit.errors import DefinitionError, DependencyError, DuplicateHandlerError, HandlerNotFoundError
 from cleanarch_kit.testing import CancellationStyle, cancel_everywhere
@@ -618,7 +619,11 @@ def test_a_message_costs_so_many_python_calls_and_no_more() -> None:
     layered = MessageBus([echo], middleware=[pass_on] * 3)
     bound = MessageBus([create]).bound(provide({Users: Users}))
 
+    mapped = MessageBus([create, Reading], scope=scope_of({Users: Users}))
+
     assert python_calls(lambda: bare.execute(Echo())) == ["run", "echo"]
+    assert python_calls(lambda: mapped.execute(Create("Ada"))) == ["run", "__init__", "create"]
+    assert python_calls(lambda: mapped.execute(Count())) == ["run", "__init__", "__init__", "count"]
     assert python_calls(lambda: layered.execute(Echo())) == ["pass_on", "<lambda>"] * 2 + ["pass_on", "run", "echo"]
     assert python_calls(lambda: bound.execute(Create("Ada")))[:2] == ["run", "__call__"]
     assert len(python_calls(lambda: bound.execute(Create("Ada")))) <= 4

@@ -1,10 +1,10 @@
-"""`provide` makes a resolver of a mapping."""
+"""`provide` makes a resolver of a mapping, and `scope_of` a scope."""
 
 from typing import Any
 
 import pytest
 
-from cleanarch_kit.application import provide
+from cleanarch_kit.application import provide, scope_of
 from cleanarch_kit.errors import DependencyError
 
 
@@ -91,3 +91,16 @@ async def test_a_key_error_of_a_factory_is_not_taken_for_a_missing_factory() -> 
 
     with pytest.raises(KeyError, match="missing"):
         await provide({Users: broken})(Users)
+
+
+async def test_a_mapping_is_a_scope() -> None:
+    factories: dict[type[object], Any] = {Users: Users}
+    scope = scope_of(factories)
+    factories.clear()  # it has its own copy
+
+    async with scope() as first, scope() as second:
+        assert await first(Users) is await first(Users)
+        assert await first(Users) is not await second(Users)
+        with pytest.raises(DependencyError, match="nothing is provided for Clock"):
+            await first(Clock)
+    assert repr(scope) == "scope_of(Users)"

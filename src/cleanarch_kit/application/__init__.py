@@ -64,7 +64,7 @@ from cleanarch_kit.application.ports.outbox import (
 from cleanarch_kit.application.ports.password_hasher import PasswordHasher
 from cleanarch_kit.application.ports.repository import Identified, Repository, SearchableRepository
 from cleanarch_kit.application.ports.unit_of_work import CommitCallback, UnitOfWork, current_unit_of_work
-from cleanarch_kit.application.scope import Resolve, Scope, provide
+from cleanarch_kit.application.scope import Resolve, Scope, provide, scope_of
 from cleanarch_kit.application.serialization import Codec, codec
 
 __all__ = [
@@ -158,5 +158,6 @@ __all__ = [
     "policy",
     "provide",
     "rule",
+    "scope_of",
     "upcasts",
 ]

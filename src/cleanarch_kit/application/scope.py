@@ -2,17 +2,16 @@
 
 A `Resolve` gives the object for a type. A `Scope` opens one for the time of one message. The bound methods of
 containers that you may have already, such as ``dishka.AsyncContainer.get`` and ``svcs.Container.aget``, are resolvers
-as they are; `provide` makes one of a mapping.
+as they are; `provide` makes one of a mapping, and `scope_of` a whole scope.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeAlias, TypeVar, cast
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from cleanarch_kit.errors import DependencyError
 
-__all__ = ["Resolve", "Scope", "key_name", "provide"]
+__all__ = ["MappedScope", "Resolve", "Scope", "key_name", "provide", "scope_of"]
 
 DependencyT = TypeVar("DependencyT")
 
@@ -60,9 +59,46 @@ class _Provider:
                 raise DependencyError(
                     f"nothing is provided for {key_name(key)}: give provide() a factory for it"
                 ) from None
-            value = factory()
-            made[key] = await value if inspect.isawaitable(value) else value
+            value: Any = factory()
+            made[key] = await value if hasattr(type(value), "__await__") else value
         return cast("DependencyT", made[key])  # what a factory gives is the word of whoever wrote the mapping
+
+
+class MappedScope:
+    """A scope in which nothing has to be opened or closed; `scope_of` makes it.
+
+    Attributes:
+        factories: what to call for which type.
+    """
+
+    __slots__ = ("factories",)
+
+    def __init__(self, factories: Mapping[type[object], Callable[[], object]]) -> None:
+        self.factories = dict(factories)
+
+    def __call__(self) -> AbstractAsyncContextManager[Resolve]:
+        """Open it for one message. See `Scope`."""
+        return nullcontext(provide(self.factories))
+
+    def __repr__(self) -> str:
+        return f"scope_of({', '.join(map(key_name, self.factories))})"
+
+
+def scope_of(factories: Mapping[type[object], Callable[[], object]], /) -> Scope:
+    """Make a scope of a mapping, where nothing has to be closed after a message.
+
+        MessageBus([add_book], scope=scope_of({Books: lambda: SqlBooks(pool), Clock: SystemClock}))
+
+    Each factory is called as for `provide`: when its type is needed, and at most once for each message. The bus writes
+    the calls into the way of a message when it is built, so that such a scope costs least.
+
+    Args:
+        factories: what to call for which type. It is copied.
+
+    Returns:
+        The scope. What needs a type that is not in the mapping raises `DependencyError`, and `MessageBus.verify` tells.
+    """
+    return MappedScope(factories)
 
 
 def provide(factories: Mapping[type[object], Callable[[], object]], /) -> Resolve:

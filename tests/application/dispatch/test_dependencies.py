@@ -190,6 +190,21 @@ def test_the_constructor_of_a_class_says_what_it_needs(cls: type[object]) -> Non
     assert constructor_dependencies(cls, owner="x") == (Dependency("users", Users), Dependency("clock", Clock))
 
 
+def test_what_can_be_given_by_position_is_known() -> None:
+    class Mixed:
+        def __init__(self, users: Users, limit: int = 3, *, clock: Clock) -> None: ...
+
+    class WithDefault:
+        def __init__(self, limit: int = 3, *, users: Users) -> None: ...
+
+    def positions(cls: type[object]) -> list[bool]:
+        return [each.by_position for each in constructor_dependencies(cls, owner="x")]
+
+    assert positions(Mixed) == [True, False]
+    assert positions(AsDataclass) == [True, True]
+    assert positions(WithDefault) == [False]
+
+
 def test_a_class_without_a_constructor_needs_nothing() -> None:
     assert constructor_dependencies(Users, owner="x") == ()
 

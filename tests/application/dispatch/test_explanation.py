@@ -31,6 +31,7 @@ from cleanarch_kit.application import (
     policy,
     provide,
     rule,
+    scope_of,
 )
 
 R = TypeVar("R")
@@ -87,6 +88,17 @@ async def scope() -> AsyncGenerator[Resolve]:
 
 def line_of(function: Any) -> str:
     return f"{__file__}:{function.__code__.co_firstlineno}"
+
+
+def test_a_scope_that_is_a_mapping_is_told_by_what_it_gives() -> None:
+    assert (
+        MessageBus([create], scope=scope_of({Users: Users, Caller: Caller})).explain(Create)
+        == f"""\
+Create
+  made by     scope_of(Users, Caller)
+  handler     {__name__}.create needs users: Users, names: list[str]
+              {line_of(create)}"""
+    )
 
 
 def test_the_whole_way_is_told_from_the_outermost_to_the_handler() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cleanarch_kit.application import Command, Resolve, handles, provide
+from cleanarch_kit.application import Command, Resolve, handles, provide, scope_of
 from cleanarch_kit.application.dispatch.calls import Call
 from cleanarch_kit.application.dispatch.dependencies import Dependency
 from cleanarch_kit.application.dispatch.discovery import Handler, discover
@@ -121,6 +121,78 @@ async def test_or_in_a_scope_that_is_open_already(handler: object) -> None:
 
     assert needed[0] is users
     assert log == []
+
+
+async def make_clock() -> Clock:
+    return Clock()
+
+
+@pytest.mark.parametrize(
+    "factories",
+    [
+        {Users: Users, Clock: Clock},
+        {Users: lambda: Users(), Clock: make_clock},
+        {Users: Users, Clock: lambda: make_clock()},
+    ],
+)
+@pytest.mark.parametrize(
+    ("handler", "kinds"), [(needs_one, [Users]), (needs_two, [Users, Clock]), (Needs, [Users, Clock])]
+)
+async def test_of_a_mapping_it_is_made_for_each_message(handler: object, kinds: list[type], factories: Any) -> None:
+    run = compile_invocation(only_handler(handler), (), scope_of(factories), {}).run
+    first, second = await run(Do()), await run(Do())
+
+    assert [type(each) for each in first] == [type(each) for each in second] == kinds
+    assert all(one is not other for one, other in zip(first, second, strict=True))
+
+
+async def test_of_a_mapping_it_is_made_once_for_all_who_need_it_in_one_message() -> None:
+    asked: list[Users] = []
+
+    async def ask(message: object, call_next: Call, users: Users) -> object:
+        asked.append(users)
+        return await call_next(message)
+
+    mapped = scope_of({Users: Users})
+    asking = ScopedStep("ask", ask, (Dependency("users", Users),))
+    (users,) = await compile_invocation(only_handler(needs_one), (asking, asking), mapped, {}).run(Do())
+    assert asked == [users, users]
+
+    async def send(command: Do, *, users: Users, bus: Resolve) -> object:
+        return users, await bus(Users)
+
+    def itself(resolve: Resolve) -> Resolve:
+        return resolve
+
+    views: Any = {Resolve: itself}
+    own, of_the_bus = await compile_invocation(only_handler(handles(Do)(send)), (), mapped, views).run(Do())
+    assert own is of_the_bus
+
+
+async def test_what_a_mapping_lacks_is_an_error_that_says_so() -> None:
+    run = compile_invocation(only_handler(needs_two), (), scope_of({Users: Users}), {}).run
+    with pytest.raises(DependencyError, match="nothing is provided for Clock") as caught:
+        await run(Do())
+    assert caught.value.__notes__ == [only_handler(needs_two).note]
+
+
+async def test_a_stream_has_its_dependencies_made_of_a_mapping_too() -> None:
+    run = compile_invocation(stream_handler(rows), (), scope_of({Users: Users}), {}, stream=True).run
+    assert [item async for item in run(Do())] == [1, 2]
+
+
+async def test_a_class_is_constructed_by_position_where_that_is_possible_and_else_by_name() -> None:
+    class Mixed:
+        def __init__(self, clock: Clock, unasked: int = 3, *, users: Users) -> None:
+            self.needed = [users, clock, unasked]
+
+        @handles(Do)
+        async def handle(self, command: Do) -> object:
+            return self.needed
+
+    for made in (scope, scope_of({Users: Users, Clock: Clock})):
+        users, clock, unasked = await compile_invocation(only_handler(Mixed), (), made, {}).run(Do())
+        assert (type(users), type(clock), unasked) == (Users, Clock, 3)
 
 
 async def test_a_class_is_constructed_for_each_message() -> None:

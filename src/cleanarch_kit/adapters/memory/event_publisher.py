@@ -63,7 +63,10 @@ class InMemoryEventPublisher:
         context = current_message_context.get()
         try:
             for event in events:
-                runs, notes = self._by_class.get(type(event)) or self._chosen_for(type(event))
+                try:
+                    runs, notes = self._by_class[type(event)]
+                except KeyError:
+                    runs, notes = self._chosen_for(type(event))
                 if context is not None:
                     current_message_context.set(context.caused(event.event_id))
                 if self._policy is not None:

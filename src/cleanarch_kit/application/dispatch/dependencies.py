@@ -5,7 +5,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cleanarch_kit.errors import DefinitionError
@@ -20,10 +20,13 @@ class Dependency:
     Attributes:
         parameter: the parameter that receives it.
         key: the type that the resolver is asked for.
+        by_position: whether it may be given by position, because everything before it is; a class is constructed in
+            half the time that way.
     """
 
     parameter: str
     key: type[object]
+    by_position: bool = field(default=False, compare=False)
 
 
 def location_of(target: object) -> str:
@@ -88,7 +91,7 @@ def _dependencies(
     parameters: list[inspect.Parameter], function: Callable[..., object], owner: str
 ) -> tuple[Dependency, ...]:
     found: list[Dependency] = []
-    for parameter in parameters:
+    for position, parameter in enumerate(parameters):
         if parameter.default is not parameter.empty or parameter.kind in _COLLECTING:
             continue
         where = f"parameter {parameter.name!r} of {owner} ({location_of(function)})"
@@ -96,7 +99,8 @@ def _dependencies(
             raise DefinitionError(f"{where} is positional only: make it a keyword parameter")
         if parameter.annotation is parameter.empty:
             raise DefinitionError(f"{where} has no annotation: annotate it with the type to resolve")
-        found.append(Dependency(parameter.name, _evaluated(parameter.annotation, function, where)))
+        by_position = len(found) == position and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        found.append(Dependency(parameter.name, _evaluated(parameter.annotation, function, where), by_position))
     return tuple(found)
 
 

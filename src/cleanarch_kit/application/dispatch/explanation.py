@@ -2,7 +2,7 @@
 
 from cleanarch_kit.application.dispatch.dependencies import Dependency, location_of
 from cleanarch_kit.application.dispatch.pipeline import Pipeline, name_of
-from cleanarch_kit.application.scope import key_name
+from cleanarch_kit.application.scope import MappedScope, key_name
 
 __all__ = ["explained"]
 
@@ -14,7 +14,9 @@ def explained(pipeline: Pipeline) -> str:
     for step in pipeline.outer:
         note = " (not for messages that join an open scope)" if getattr(step, "needs_fresh_scope", False) else ""
         lines.append(f"  middleware  {name_of(step)}{note}")
-    if pipeline.scope is not None:
+    if isinstance(pipeline.scope, MappedScope):
+        lines.append(f"  made by     {pipeline.scope!r}")
+    elif pipeline.scope is not None:
         lines.append(f"  opens       {name_of(pipeline.scope)} ({location_of(pipeline.scope)})")
     lines += [f"  inside      {step.name}{_needs(step.dependencies)}" for step in pipeline.inner]
     lines.append(f"  handler     {handler.name}{_needs(handler.dependencies)}")

@@ -16,7 +16,7 @@ without a frame of this function, whose lines can be read in every other traceba
 """
 
 import linecache
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence, Set
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cache, partial
@@ -28,13 +28,15 @@ from cleanarch_kit.application.dispatch.calls import Call, Join, Run
 from cleanarch_kit.application.dispatch.dependencies import Dependency
 from cleanarch_kit.application.dispatch.discovery import Handler
 from cleanarch_kit.application.dispatch.tracebacks import passed_on
-from cleanarch_kit.application.scope import Resolve, Scope
+from cleanarch_kit.application.scope import MappedScope, Resolve, Scope
 from cleanarch_kit.errors import DefinitionError, DependencyError
 
 __all__ = ["Invocation", "ScopedStep", "Views", "compile_invocation"]
 
 Views: TypeAlias = Mapping[type[object], Callable[[Resolve], object]]
 """Keys that stand for a bus within the running scope, each with what makes one of the scope's resolver."""
+
+_Writer: TypeAlias = Callable[[Dependency], str]
 
 _MESSAGE = "return await {call}"
 _STREAM = "async with aclosing({call}) as items:\n    async for item in items:\n        yield item\nreturn"
@@ -111,38 +113,71 @@ def compile_invocation(
         "swallowed": _swallowed,
         "target": handler.target,
     }
-    body = (_STREAM if stream else _MESSAGE).format(call=_call(handler, steps, views, names))
+    way = _STREAM if stream else _MESSAGE
+    body = way.format(call=_call(handler, steps, _asking(views, names), names))
     join = _defined(_OPEN_SCOPE.format(body=indent(body, " " * 8)), names)
-    if not steps and not handler.dependencies:
+    needed = [*(dependency for step in steps for dependency in step.dependencies), *handler.dependencies]
+    if not steps and not needed:
         return Invocation(join, join)
     if scope is None:
         return Invocation(_missing_scope(handler, stream=stream), join)
+    if isinstance(scope, MappedScope) and _are_apart(needed, scope.factories.keys() - views.keys()):
+        body = way.format(call=_call(handler, steps, _making(scope, names), names))
+        return Invocation(_defined(_OPEN_SCOPE.format(body=indent(body, " " * 8)), names), join)
     own = _OWN_SCOPE.format(body=indent(body, " " * 12))
     return Invocation(_defined(own, names), join)
 
 
-def _call(handler: Handler, steps: Sequence[ScopedStep], views: Views, names: dict[str, object]) -> str:
-    """Write the call of the outermost step, or of the handler itself, and put what it refers to into `names`."""
+def _are_apart(needed: Sequence[Dependency], makeable: Set[type[object]]) -> bool:
+    """Tell whether each dependency can be made where it is needed: none of them is needed twice, or by a bus."""
+    return len(needed) == len({dependency.key for dependency in needed} & makeable)
 
-    def resolved(dependency: Dependency) -> str:
+
+def _asking(views: Views, names: dict[str, object]) -> _Writer:
+    """Write how a dependency is asked from the scope's resolver."""
+
+    def written(dependency: Dependency) -> str:
         name = f"key_{len(names)}"
         view = views.get(dependency.key)
         names[name] = view or dependency.key
         return f"{name}(resolve)" if view else f"await resolve({name})"
 
+    return written
+
+
+def _making(scope: MappedScope, names: dict[str, object]) -> _Writer:
+    """Write how a dependency is made, where each is needed once and nobody else could ask for it."""
+
+    def written(dependency: Dependency) -> str:
+        value, make = f"value_{len(names)}", f"make_{len(names)}"
+        names[make] = factory = scope.factories[dependency.key]
+        if isinstance(factory, type) and not hasattr(factory, "__await__"):
+            return f"{make}()"
+        return f"await {value} if hasattr(type({value} := {make}()), '__await__') else {value}"
+
+    return written
+
+
+def _call(handler: Handler, steps: Sequence[ScopedStep], resolved: _Writer, names: dict[str, object]) -> str:
+    """Write the call of the outermost step, or of the handler itself, and put what it refers to into `names`."""
     openings = ""
     for number, step in enumerate(steps):
         names[f"step_{number}"] = step.target
         pairs = (f"{needed.parameter!r}: {resolved(needed)}" for needed in step.dependencies)
         openings += f"around(step_{number}, {{{', '.join(pairs)}}}, "
-    arguments = [f"{needed.parameter}={resolved(needed)}" for needed in handler.dependencies]
     if handler.construct is not None:
-        arguments = [f"construct({', '.join(arguments)})"]
+        arguments = ["construct(" + ", ".join(_argument(each, resolved) for each in handler.dependencies) + ")"]
+    else:
+        arguments = [f"{each.parameter}={resolved(each)}" for each in handler.dependencies]
     if steps:
         return f"{openings}partial({', '.join(['target', *arguments])}){')' * len(steps)}(message)"
     if handler.construct is not None:
         return f"target({arguments[0]}, message)"
     return f"target({', '.join(['message', *arguments])})"
+
+
+def _argument(dependency: Dependency, resolved: _Writer) -> str:
+    return resolved(dependency) if dependency.by_position else f"{dependency.parameter}={resolved(dependency)}"
 
 
 def _around(target: Call, values: dict[str, object], following: Run) -> Run:
