@@ -5,9 +5,9 @@ containers that you may have already, such as ``dishka.AsyncContainer.get`` and 
 as they are; `provide` makes one of a mapping, and `scope_of` a whole scope.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Protocol, TypeAlias, TypeVar, cast
 
 from cleanarch_kit.errors import DependencyError
 
@@ -59,8 +59,10 @@ class _Provider:
                 raise DependencyError(
                     f"nothing is provided for {key_name(key)}: give provide() a factory for it"
                 ) from None
-            value: Any = factory()
-            made[key] = await value if hasattr(type(value), "__await__") else value
+            value = factory()
+            if hasattr(type(value), "__await__"):
+                value = await cast("Awaitable[object]", value)
+            made[key] = value
         return cast("DependencyT", made[key])  # what a factory gives is the word of whoever wrote the mapping
 
 
