@@ -1,7 +1,7 @@
 """Adapters side by side with a model, driven by Hypothesis: same results and same errors, at every step."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from contextvars import copy_context
 from dataclasses import replace
@@ -77,10 +77,10 @@ class _Player:
         where = _SEARCHES[kind][0]
         return [self.seen(book) for book in await self.books.list(where, order_by=lambda b: b.rank)]
 
-    async def begin_savepoint(self) -> None:
+    async def begin_savepoint(self, alive: Collection[int]) -> None:
         savepoint = self.unit.savepoint()
         await savepoint.__aenter__()
-        self.savepoints.append((savepoint, dict(self.objects)))
+        self.savepoints.append((savepoint, {number: self.objects[number] for number in alive}))
 
     async def release_savepoint(self) -> None:
         savepoint, objects = self.savepoints.pop()
@@ -177,7 +177,8 @@ class _Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.unit is not None and self.unit.savepoints < 3)
     @rule()
     def begin_a_savepoint(self) -> None:
-        self.compare(self.open.begin_savepoint, _Player.begin_savepoint)
+        alive = list(self.open.alive)
+        self.compare(self.open.begin_savepoint, lambda player: player.begin_savepoint(alive))
 
     @precondition(lambda self: self.unit is not None and self.unit.savepoints)
     @rule()

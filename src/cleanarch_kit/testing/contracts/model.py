@@ -35,6 +35,7 @@ class _Tracked:
     loaded: bool
     original: int
     deleted: bool = False
+    expired: bool = False
 
 
 @dataclass
@@ -76,13 +77,16 @@ class ModelUnit:
     def refused_twice(self, number: int, isbn: str) -> bool:
         """Whether a row would break two constraints at once: which one is named, stores do not agree on."""
         taken = [*self.rows.values(), *(self._tracked[new].book for new in self._new)]
-        return number in self.rows and number not in self._tracked and any(book.isbn == isbn for book in taken)
+        tracked = self._tracked.get(number)
+        unknown = tracked is None or tracked.expired
+        return number in self.rows and unknown and any(book.isbn == isbn for book in taken)
 
     def get(self, number: int) -> ModelBook | None:
         """The tracked book, or the stored one, tracked from now on."""
         self._usable()
         tracked = self._tracked.get(number)
         if tracked is not None:
+            tracked.expired = False
             return None if tracked.deleted else tracked.book
         if number not in self.rows:
             return None
@@ -94,7 +98,7 @@ class ModelUnit:
         if self._removed:
             self.flush()
         tracked = self._tracked.get(book.number)
-        if tracked is not None and not tracked.deleted:
+        if tracked is not None and not tracked.deleted and not tracked.expired:
             raise DuplicateError("primary_key")
         self._tracked[book.number] = _Tracked(book, None, loaded=False, original=book.version)
         self._new.append(book.number)
@@ -131,9 +135,7 @@ class ModelUnit:
         self.flush()
         found = [row for row in self.rows.values() if wanted(row)]
         found.sort(key=lambda row: (row.rank is None, row.rank or 0, row.number))
-        return [
-            self._tracked[row.number].book if row.number in self._tracked else self._load(row.number) for row in found
-        ]
+        return [book for row in found if (book := self.get(row.number)) is not None]
 
     def flush(self) -> None:
         """Insert, update and delete, in this order; the first refusal leaves only the rollback."""
@@ -171,7 +173,7 @@ class ModelUnit:
         self._savepoints.pop()
 
     def return_to_savepoint(self) -> None:
-        """Go back, in the same objects; what was only read since stays tracked."""
+        """Go back, in the same objects; what was only read since stays tracked, until it is read anew."""
         memory = self._savepoints.pop()
         self.rows = memory.rows
         since = {number: tracked for number, tracked in self._tracked.items() if tracked.loaded}
@@ -185,7 +187,7 @@ class ModelUnit:
         for number, tracked in since.items():
             if number in self.rows and number not in self._tracked:
                 vars(tracked.book).update(vars(self.rows[number]))
-                tracked.stored, tracked.deleted = replace(self.rows[number]), False
+                tracked.stored, tracked.deleted, tracked.expired = replace(self.rows[number]), False, True
                 self._tracked[number] = tracked
         self._new, self._removed, self._failed = [], [], False
 
