@@ -85,6 +85,11 @@ TEXTS: list[tuple[CleanArchError, str]] = [
         "this unit of work has ended: open a new one",
     ),
     (
+        errors.OutOfScopeError("User", 7),
+        "User 7 lies outside of the row scope of this unit of work, which cannot save it: leave the fields that the"
+        " scope compares as they are, or use a unit of work whose scope holds it",
+    ),
+    (
         errors.EngineOwnershipError("this engine belongs to another event loop"),
         "this engine belongs to another event loop",
     ),

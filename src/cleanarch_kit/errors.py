@@ -20,6 +20,7 @@ CleanArchError
 │   ├── StorageFullError               no space left
 │   └── CorruptRowError                a stored row is not a valid entity
 ├── UnitOfWorkStateError               a unit of work was used out of turn
+├── OutOfScopeError                    an entity outside of the row scope was to be added or saved
 ├── EngineOwnershipError               (also RuntimeError) a database engine was used by another event loop or process
 ├── SerializationError                 (also ValueError) a value without a JSON form, or data that is no such value
 ├── EventError                         events on their way out or in
@@ -75,6 +76,7 @@ __all__ = [
     "MappingError",
     "MissingExtraError",
     "NotFoundError",
+    "OutOfScopeError",
     "RefusedValueError",
     "SerializationError",
     "StorageError",
@@ -353,6 +355,27 @@ class UnitOfWorkStateError(CleanArchError):
 
     def __str__(self) -> str:
         return self.problem
+
+
+@dataclass(eq=False, repr=False)
+class OutOfScopeError(CleanArchError):
+    """An entity outside of the row scope of a unit of work was to be added to it, or changed so that it leaves it.
+
+    The program, not its caller, is at fault: it works on what belongs to somebody else.
+
+    Attributes:
+        entity: name of the entity's type.
+        id: its identity.
+    """
+
+    entity: str
+    id: object
+
+    def __str__(self) -> str:
+        return (
+            f"{self.entity}{_shown(self.id)} lies outside of the row scope of this unit of work, which cannot save it:"
+            " leave the fields that the scope compares as they are, or use a unit of work whose scope holds it"
+        )
 
 
 @dataclass(eq=False, repr=False)

@@ -66,6 +66,7 @@ from cleanarch_kit.application.ports.repository import Identified, Repository, S
 from cleanarch_kit.application.ports.unit_of_work import CommitCallback, UnitOfWork, current_unit_of_work
 from cleanarch_kit.application.scope import Resolve, Scope, provide, scope_of
 from cleanarch_kit.application.serialization import Codec, codec
+from cleanarch_kit.application.tracking.row_scopes import RowScopes
 
 __all__ = [
     "Authorization",
@@ -126,6 +127,7 @@ __all__ = [
     "Repository",
     "Resolve",
     "Retry",
+    "RowScopes",
     "Scope",
     "ScopedMiddleware",
     "SearchableRepository",

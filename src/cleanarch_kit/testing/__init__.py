@@ -17,6 +17,7 @@ from cleanarch_kit.testing.contracts.machine import compare_with_a_model
 from cleanarch_kit.testing.contracts.outbox import OutboxContract
 from cleanarch_kit.testing.contracts.outbox_subject import CONTRACT_EVENTS, OutboxSubject, StoredOutbox, Ticked
 from cleanarch_kit.testing.contracts.repository import RepositoryContract
+from cleanarch_kit.testing.contracts.scoping import ScopeContract
 from cleanarch_kit.testing.contracts.subject import Book, BookId, Capability, Note, NoteId, Subject
 from cleanarch_kit.testing.contracts.unit_of_work import UnitOfWorkContract
 from cleanarch_kit.testing.recording import MessageStub, RecordingBus, RecordingEventPublisher, StreamStub
@@ -41,6 +42,7 @@ __all__ = [
     "RecordingBus",
     "RecordingEventPublisher",
     "RepositoryContract",
+    "ScopeContract",
     "StoredOutbox",
     "StreamStub",
     "Subject",

@@ -16,6 +16,7 @@ from cleanarch_kit.testing import (
     BookId,
     Note,
     NoteId,
+    ScopeContract,
     Subject,
     UnitOfWorkContract,
     compare_with_a_model,
@@ -103,3 +104,9 @@ async def test_whoever_waits_for_a_lock_can_give_up() -> None:
 def a_book() -> Book:
     identity = BookId.new()
     return Book(id=identity, isbn=str(identity), title="Emma", price=Money(1, "EUR"))
+
+
+class TestInMemoryScopes(ScopeContract):
+    @pytest.fixture
+    def subject(self) -> Subject:
+        return Subject(partial(InMemoryUnitOfWork, InMemoryStore()), InMemoryBooks, InMemoryNotes)

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import fields, is_dataclass
 from inspect import get_annotations
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 from cleanarch_kit.adapters.memory.state import State, capture, rebuild, restore
 from cleanarch_kit.adapters.memory.store import Row, unique_key
 from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.application.tracking.identity_map import DataMapper, Tracked
+from cleanarch_kit.domain.criteria import Node
+from cleanarch_kit.domain.evaluation import evaluate
 from cleanarch_kit.errors import DuplicateError
 
 __all__ = ["InMemoryMapper"]
@@ -23,11 +26,21 @@ class InMemoryMapper(DataMapper[EntityT, InMemoryTransaction], Generic[EntityT])
 
     Args:
         entity_type: type of the entities; those of a subclass are stored with them.
+
+    Attributes:
+        scope: the row scope outside of which it finds nothing; None for all there is.
     """
 
     def __init__(self, entity_type: type[EntityT]) -> None:
         self.entity_type = entity_type
         self.versioned = "version" in _field_names(entity_type)
+        self.scope: Node | None = None
+
+    def within(self, scope: Node) -> Self:
+        """The same mapper, for which rows outside of a scope do not exist."""
+        other = copy(self)
+        other.scope = scope
+        return other
 
     def snapshot(self, entity: EntityT) -> object:
         """Its state. See `DataMapper.snapshot`."""
@@ -47,12 +60,12 @@ class InMemoryMapper(DataMapper[EntityT, InMemoryTransaction], Generic[EntityT])
     ) -> object | None:
         """Read one entity. See `DataMapper.fetch`."""
         await asyncio.sleep(0)
-        row: Row | None = connection.read(self.entity_type, identity)
+        row = self._row(connection, identity)
         if row is not None and for_update:
             if skip_locked and connection.locked_elsewhere(self.entity_type, identity):
                 return None
             await connection.lock(self.entity_type, identity)
-            row = connection.read(self.entity_type, identity)
+            row = self._row(connection, identity)
         return None if row is None else row.state
 
     async def insert(self, connection: InMemoryTransaction, added: Sequence[Tracked[EntityT]]) -> None:
@@ -88,10 +101,10 @@ class InMemoryMapper(DataMapper[EntityT, InMemoryTransaction], Generic[EntityT])
     async def delete_by_id(self, connection: InMemoryTransaction, identity: object) -> bool:
         """Delete one entity. See `DataMapper.delete_by_id`."""
         await asyncio.sleep(0)
-        if connection.read(self.entity_type, identity) is None:
+        if self._row(connection, identity) is None:
             return False
         await connection.lock(self.entity_type, identity)
-        stored: Row | None = connection.read(self.entity_type, identity)
+        stored = self._row(connection, identity)
         if stored is not None:
             await self._write(connection, identity, stored, None)
         return stored is not None
@@ -99,11 +112,20 @@ class InMemoryMapper(DataMapper[EntityT, InMemoryTransaction], Generic[EntityT])
     async def _guarded(self, connection: InMemoryTransaction, tracked: Tracked[EntityT]) -> Row | None:
         """The locked row, or None if the store has none of the version that is tracked."""
         identity = tracked.entity.id
+        if self.scope is not None and self._row(connection, identity) is None:
+            return None  # without waiting for a lock on what is not to be seen
         await connection.lock(self.entity_type, identity)
-        row: Row | None = connection.read(self.entity_type, identity)
+        row = self._row(connection, identity)
         if row is not None and tracked.version is not None and row.view.version != tracked.version:
             return None
         return row
+
+    def _row(self, connection: InMemoryTransaction, identity: object) -> Row | None:
+        """The row of an identity, or None; one outside of the scope is none."""
+        row: Row | None = connection.read(self.entity_type, identity)
+        if row is None or self.scope is None or evaluate(self.scope, row.view) is True:
+            return row
+        return None
 
     async def _write(self, connection: InMemoryTransaction, identity: object, old: Row | None, new: Row | None) -> None:
         for constraint, key_of in connection.store.unique_keys(self.entity_type).items():

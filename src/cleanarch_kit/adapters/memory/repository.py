@@ -15,11 +15,11 @@ from cleanarch_kit.adapters.memory.unit_of_work import InMemoryUnitOfWork
 from cleanarch_kit.application.pagination.keyset import Keyset, cursor_page, keyset_of
 from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest
 from cleanarch_kit.application.ports.repository import Identified, Repository
+from cleanarch_kit.application.tracking.identity_map import DataMapper
 from cleanarch_kit.application.tracking.repository import TrackingRepository
 from cleanarch_kit.application.type_arguments import type_argument
 from cleanarch_kit.domain.criteria import Criterion, Node, Ordering
 from cleanarch_kit.domain.evaluation import evaluate, field_value
-from cleanarch_kit.domain.tracing import trace_all
 from cleanarch_kit.errors import InvalidCursorError
 
 __all__ = ["InMemoryRepository"]
@@ -61,7 +61,7 @@ class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], 
     ) -> builtins.list[EntityT]:
         """All entities that meet the criteria. See `SearchableRepository.list`."""
         keyset = self._keyset(order_by)
-        node = trace_all(where, self._type)
+        node = self._traced(where)
         rows = await self._found(node, keyset)
         if for_update:
             rows = await self._guard.run(self._locked, rows, node, offset, limit, skip_locked=skip_locked)
@@ -71,11 +71,11 @@ class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], 
 
     async def count(self, *where: Criterion[EntityT] | None) -> int:
         """How many entities meet the criteria. See `SearchableRepository.count`."""
-        return len(await self._found(trace_all(where, self._type), None))
+        return len(await self._found(self._traced(where), None))
 
     async def exists(self, *where: Criterion[EntityT] | None) -> bool:
         """Whether any entity meets the criteria. See `SearchableRepository.exists`."""
-        return bool(await self._found(trace_all(where, self._type), None))
+        return bool(await self._found(self._traced(where), None))
 
     async def scroll(
         self,
@@ -85,7 +85,7 @@ class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], 
     ) -> CursorPage[EntityT]:
         """A page by its place in the order. See `SearchableRepository.scroll`."""
         keyset = self._keyset(order_by)
-        node = trace_all(where, self._type)
+        node = self._traced(where)
         cursor = request.after if request.before is None else request.before
         place = None if cursor is None else self.cursors.decode(cursor, keyset.fingerprint, keyset.types)
         rows = await self._found(node, keyset)
@@ -100,9 +100,14 @@ class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], 
         self, *where: Criterion[EntityT] | None, order_by: Ordering[EntityT] | None = None
     ) -> AsyncGenerator[EntityT]:
         """All entities that meet the criteria, not tracked. See `SearchableRepository.stream`."""
-        for row in await self._found(trace_all(where, self._type), self._keyset(order_by)):
+        for row in await self._found(self._traced(where), self._keyset(order_by)):
             yield self.entities.mapper.load(row.state)
             self._guard.check()
+
+    def _within(
+        self, mapper: DataMapper[EntityT, InMemoryTransaction], scope: Node
+    ) -> DataMapper[EntityT, InMemoryTransaction]:
+        return cast("InMemoryMapper[EntityT]", mapper).within(scope)
 
     def _keyset(self, order_by: Ordering[EntityT] | None) -> Keyset:
         return keyset_of(order_by, self._type, type_argument(type(self), Repository, 1))

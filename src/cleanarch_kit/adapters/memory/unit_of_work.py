@@ -5,6 +5,7 @@ from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.outbox import OutboxWriter
 from cleanarch_kit.application.tracking.after_commit import ErrorReport, TagInvalidator
+from cleanarch_kit.application.tracking.row_scopes import RowScopes
 from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
 
 __all__ = ["InMemoryUnitOfWork"]
@@ -19,6 +20,7 @@ class InMemoryUnitOfWork(TrackingUnitOfWork[InMemoryTransaction]):
         outbox: stores the events in the transaction.
         cache: is told the tags of `invalidate` after the commit.
         read_only: refuse every change.
+        scopes: criteria, by type of entity, outside of which nothing can be read, changed or added, see `RowScopes`.
         on_after_commit_error: is called with each error that is raised after the commit, which stands all the same.
 
     Attributes:
@@ -33,6 +35,7 @@ class InMemoryUnitOfWork(TrackingUnitOfWork[InMemoryTransaction]):
         outbox: OutboxWriter[InMemoryTransaction] | None = None,
         cache: TagInvalidator | None = None,
         read_only: bool = False,
+        scopes: RowScopes | None = None,
         on_after_commit_error: ErrorReport | None = None,
     ) -> None:
         super().__init__(
@@ -41,6 +44,7 @@ class InMemoryUnitOfWork(TrackingUnitOfWork[InMemoryTransaction]):
             outbox=outbox,
             cache=cache,
             read_only=read_only,
+            scopes=scopes,
             on_after_commit_error=on_after_commit_error,
         )
         self.store = store

@@ -19,6 +19,7 @@ from cleanarch_kit.adapters.sqlalchemy.searching.searching_repository import Sql
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.application.tracking.identity_map import DataMapper
+from cleanarch_kit.domain.criteria import Node
 from cleanarch_kit.errors import DefinitionError, MappingError
 
 __all__ = ["SqlAlchemyRepository"]
@@ -106,6 +107,10 @@ class SqlAlchemyRepository(SqlSearchingRepository[EntityT, IdT], Generic[EntityT
             )
             mapper = cls._mapper = AggregateMapper(mapping, cls.children) if cls.children else RowMapper(mapping)
         return mapper
+
+    def _within(self, mapper: DataMapper[EntityT, UnitConnection], scope: Node) -> DataMapper[EntityT, UnitConnection]:
+        unit = cast("SqlAlchemyUnitOfWork", self.unit_of_work)
+        return cast("RowMapper[EntityT]", mapper).within(scope, unit.dialect_name)
 
     @classmethod
     def _table(cls) -> sa.Table:

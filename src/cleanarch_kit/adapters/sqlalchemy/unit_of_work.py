@@ -16,6 +16,7 @@ from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.outbox import OutboxWriter
 from cleanarch_kit.application.ports.unit_of_work import current_unit_of_work
 from cleanarch_kit.application.tracking.after_commit import ErrorReport, TagInvalidator
+from cleanarch_kit.application.tracking.row_scopes import RowScopes
 from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
 from cleanarch_kit.application.tracking.usage_guard import Phase
 from cleanarch_kit.errors import UnitOfWorkStateError
@@ -38,6 +39,7 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
         outbox: stores the events in the transaction.
         cache: is told the tags of `invalidate` after the commit.
         read_only: refuse every change, and let the database refuse them too; on SQLite no lock is taken.
+        scopes: criteria, by type of entity, outside of which nothing can be read, changed or added, see `RowScopes`.
         on_after_commit_error: is called with each error that is raised after the commit. By default it is logged
             with its type and the ids of the events, and without its text.
 
@@ -59,6 +61,7 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
         outbox: OutboxWriter[ConnectionSource] | None = None,
         cache: TagInvalidator | None = None,
         read_only: bool = False,
+        scopes: RowScopes | None = None,
         on_after_commit_error: ErrorReport | None = None,
     ) -> None:
         super().__init__(
@@ -67,6 +70,7 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
             outbox=outbox,
             cache=cache,
             read_only=read_only,
+            scopes=scopes,
             on_after_commit_error=on_after_commit_error,
         )
         self._engine = engine = engine_of(sessions).sync_engine

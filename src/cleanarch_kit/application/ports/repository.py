@@ -34,6 +34,9 @@ class Repository(ABC, Generic[EntityT, IdT]):
     A repository works inside one unit of work and never commits. What it hands out is tracked: one object for one
     identity within the unit of work, and every change to it is saved at the commit, guarded by its version.
 
+    Where its unit of work has a row scope for its entities, those outside do not exist for it: no method reads, counts,
+    locks, changes or deletes one, and an entity outside can be neither added nor saved.
+
     Raises:
         UnitOfWorkStateError: from every method, when its unit of work is not open, is in use by another task, or
             has seen a statement fail.
@@ -42,9 +45,12 @@ class Repository(ABC, Generic[EntityT, IdT]):
 
     Attributes:
         entity_type: type of the entities, taken from the class definition.
+        scope_required: refuse a unit of work without a row scope for the entities, when the repository is made. Set it
+            on the port, so that it holds for every adapter.
     """
 
     entity_type: ClassVar[type[object]]
+    scope_required: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -73,7 +79,8 @@ class Repository(ABC, Generic[EntityT, IdT]):
 
         Raises:
             DuplicateError: another object with this identity is tracked already. An identity or key that only the
-                store knows is refused when it is written.
+                store knows is refused when it is written, also where its entity lies outside of the row scope.
+            OutOfScopeError: it lies outside of the row scope; the unit of work goes on.
         """
 
     @abstractmethod
@@ -87,6 +94,8 @@ class Repository(ABC, Generic[EntityT, IdT]):
             UnitOfWorkStateError: another object with this identity is tracked: change that one.
             ConcurrencyError: when it is written: somebody else saved or deleted it since it was loaded.
             NotFoundError: when it is written: it was never stored, or has no version and is gone.
+            OutOfScopeError: it lies outside of the row scope; the unit of work goes on. Where only the stored one
+                lies outside, it counts as gone.
         """
 
     @abstractmethod

@@ -16,6 +16,7 @@ from cleanarch_kit.application.tracking.identity_map import (
     pull_events,
     set_version,
 )
+from cleanarch_kit.domain.criteria import Node
 from cleanarch_kit.domain.entity import AggregateRoot
 from cleanarch_kit.domain.event import DomainEvent
 
@@ -121,11 +122,13 @@ class ChangeTracker(Generic[ConnectionT]):
         """Whether anything was added, changed or deleted so far, written or not."""
         return bool(self._before) or any(entities.changed for entities in self._maps.values())
 
-    def identity_map(self, mapper: DataMapper[EntityT, ConnectionT]) -> IdentityMap[EntityT, ConnectionT]:
-        """The identity map of a mapper's entities."""
+    def identity_map(
+        self, mapper: DataMapper[EntityT, ConnectionT], scope: Node | None = None
+    ) -> IdentityMap[EntityT, ConnectionT]:
+        """The identity map of a mapper's entities, and of their row scope if there is one."""
         entities = self._maps.get(mapper.entity_type)
         if entities is None:
-            entities = self._maps[mapper.entity_type] = IdentityMap(mapper)
+            entities = self._maps[mapper.entity_type] = IdentityMap(mapper, scope)
         return entities
 
     def add(self, entities: IdentityMap[EntityT, ConnectionT], entity: EntityT) -> None:

@@ -6,9 +6,11 @@ from enum import Enum, auto
 from typing import Any, Generic, TypeVar, cast
 
 from cleanarch_kit.application.ports.repository import Identified
+from cleanarch_kit.domain.criteria import Node
 from cleanarch_kit.domain.entity import AggregateRoot
+from cleanarch_kit.domain.evaluation import evaluate
 from cleanarch_kit.domain.event import DomainEvent
-from cleanarch_kit.errors import ConcurrencyError, NotFoundError, UnitOfWorkStateError
+from cleanarch_kit.errors import ConcurrencyError, NotFoundError, OutOfScopeError, UnitOfWorkStateError
 
 __all__ = ["DataMapper", "IdentityMap", "Status", "Tracked", "pull_events", "set_version"]
 
@@ -127,16 +129,22 @@ class DataMapper(ABC, Generic[EntityT, ConnectionT]):
 class IdentityMap(Generic[EntityT, ConnectionT]):
     """The tracked entities of one type, each once.
 
+    Args:
+        mapper: what stores them, within the scope where there is one.
+        scope: the row scope; None for all there are.
+
     Attributes:
         by_id: the tracked entities, in the order in which they were first seen.
-        mapper: what stores them.
+        mapper: as given.
+        scope: as given.
     """
 
-    __slots__ = ("_records", "_versioned", "by_id", "mapper")
+    __slots__ = ("_records", "_versioned", "by_id", "mapper", "scope")
 
-    def __init__(self, mapper: DataMapper[EntityT, ConnectionT]) -> None:
+    def __init__(self, mapper: DataMapper[EntityT, ConnectionT], scope: Node | None = None) -> None:
         self.by_id: dict[object, Tracked[EntityT]] = {}
         self.mapper = mapper
+        self.scope = scope
         self._versioned = mapper.versioned
         self._records = issubclass(mapper.entity_type, AggregateRoot)
 
@@ -145,6 +153,15 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
         version: int | None = getattr(entity, "version", 0) if self._versioned else None
         tracked = self.by_id[entity.id] = Tracked(entity, None, version, status)
         return tracked
+
+    def check_scope(self, entity: EntityT) -> None:
+        """Refuse an entity for which the row scope is not true; unknown is not true.
+
+        Raises:
+            OutOfScopeError: it lies outside.
+        """
+        if self.scope is not None and evaluate(self.scope, entity) is not True:
+            raise OutOfScopeError(self.mapper.entity_type.__name__, entity.id)
 
     def admit(self, snapshots: Sequence[object], *, refresh: bool = False) -> list[EntityT]:
         """Track what was read, and give the entities: for those tracked already, the objects that there are.
@@ -185,8 +202,9 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
 
         Raises:
             UnitOfWorkStateError: an entity has another identity than when it was first seen.
+            OutOfScopeError: an entity that has to be written lies outside of the row scope.
         """
-        mapper, versioned, records = self.mapper, self._versioned, self._records
+        mapper, versioned, records, scope = self.mapper, self._versioned, self._records, self.scope
         snapshot = mapper.snapshot
         changed: list[Tracked[EntityT]] = []
         for identity, tracked in self.by_id.items():
@@ -203,6 +221,8 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
                 if tracked.current == tracked.snapshot and not (events and versioned):
                     continue
                 changed.append(tracked)
+            if scope is not None:
+                self.check_scope(entity)
             note(tracked)
             if tracked.version is not None:
                 set_version(entity, tracked.version + 1)

@@ -1,6 +1,6 @@
 """The repository, without the store: what every adapter does alike, in one place."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 from cleanarch_kit.application.pagination.cursor import CursorCodec
@@ -8,7 +8,10 @@ from cleanarch_kit.application.ports.repository import Identified, SearchableRep
 from cleanarch_kit.application.tracking.identity_map import DataMapper, Status
 from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
 from cleanarch_kit.application.tracking.usage_guard import Phase
-from cleanarch_kit.errors import DuplicateError, NotFoundError, UnitOfWorkStateError
+from cleanarch_kit.domain.criteria import And, Criterion, Node
+from cleanarch_kit.domain.stand_ins import joined
+from cleanarch_kit.domain.tracing import trace_all
+from cleanarch_kit.errors import DefinitionError, DuplicateError, NotFoundError, UnitOfWorkStateError
 
 __all__ = ["TrackingRepository"]
 
@@ -17,6 +20,10 @@ IdT = TypeVar("IdT")
 ConnectionT = TypeVar("ConnectionT")
 
 _OPEN = Phase.OPEN
+_NO_SCOPE = (
+    "{repository} requires a row scope: give its unit of work scopes={{{entity}: lambda ...: ...}},"
+    " or use a repository that requires none where all rows are meant"
+)
 _SECOND_OBJECT = (
     "another object with this identity is tracked by the unit of work already:"
     " change that one, which get_by_id() gives, instead of updating a second one"
@@ -26,12 +33,21 @@ _SECOND_OBJECT = (
 class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[EntityT, IdT, ConnectionT]):
     """A repository whose entities are tracked by its unit of work.
 
-    Adapters add the searching methods. They begin with ``await self.unit_of_work.flush()``, run statements through
-    ``self.unit_of_work.guard.run(...)`` and hand what they read to ``self.entities.admit(...)``.
+    Adapters add the searching methods. They turn criteria into a tree with ``self._traced(where)``, begin with
+    ``await self.unit_of_work.flush()``, run statements through ``self.unit_of_work.guard.run(...)`` and hand what they
+    read to ``self.entities.admit(...)``.
+
+    The row scope of the unit of work comes in by two doors and no third: `_traced` joins it with the criteria of every
+    statement that has any, and `_within` gives the mapper for which rows outside do not exist, which runs every
+    statement that names an entity by its identity. What is to be written is checked when it is added, and again by the
+    flush that writes it.
 
     Args:
         unit_of_work: what tracks the entities; it must be open when the repository is used, not when it is made.
         mapper: what stores the entities.
+
+    Raises:
+        DefinitionError: the repository requires a row scope, and the unit of work has none for its entities.
 
     Attributes:
         unit_of_work: as given.
@@ -43,7 +59,14 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
 
     def __init__(self, unit_of_work: TrackingUnitOfWork[ConnectionT], mapper: DataMapper[EntityT, ConnectionT]) -> None:
         self.unit_of_work = unit_of_work
-        self.entities = unit_of_work.tracker.identity_map(mapper)
+        scopes, tracker = unit_of_work.scopes, unit_of_work.tracker
+        scope = None if scopes is None else scopes.of(mapper.entity_type)
+        if scope is not None:
+            self.entities = tracker.identity_map(self._within(mapper, scope), scope)
+        elif self.scope_required:
+            raise DefinitionError(_NO_SCOPE.format(repository=type(self).__name__, entity=mapper.entity_type.__name__))
+        else:
+            self.entities = tracker.identity_map(mapper)
         self._guard = unit_of_work.guard
         self._transaction = unit_of_work.transaction
 
@@ -74,6 +97,8 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
         """Store a new entity. See `Repository.add`."""
         unit = self.unit_of_work
         unit.writing()
+        if self.entities.scope is not None:
+            self.entities.check_scope(entity)
         if unit.tracker.deleting:
             await unit.flush()
         tracked = self.entities.by_id.get(entity.id)
@@ -86,6 +111,8 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
         """Save an entity that another unit of work loaded. See `Repository.update`."""
         unit = self.unit_of_work
         unit.writing()
+        if self.entities.scope is not None:
+            self.entities.check_scope(entity)
         tracked = self.entities.by_id.get(entity.id)
         if tracked is None:
             unit.tracker.attach(self.entities, entity)
@@ -106,3 +133,20 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
             return True
         await unit.flush()
         return await self._guard.run(self.entities.mapper.delete_by_id, self._transaction.connection, id)
+
+    @abstractmethod
+    def _within(self, mapper: DataMapper[EntityT, ConnectionT], scope: Node) -> DataMapper[EntityT, ConnectionT]:
+        """The mapper, for which entities outside of a row scope do not exist.
+
+        What it reads, locks, updates and deletes meets the scope in the store, at the moment of the statement. It
+        inserts as before: an identity that is taken outside of the scope is taken.
+        """
+
+    def _traced(self, where: tuple[Criterion[EntityT] | None, ...]) -> Node | None:
+        """The criteria and the row scope as one tree: what every statement by criterion is built from."""
+        entities = self.entities
+        criteria = trace_all(where, entities.mapper.entity_type) if where else None
+        scope = entities.scope
+        if scope is None:
+            return criteria
+        return scope if criteria is None else joined(And, [scope, criteria])

@@ -11,6 +11,7 @@ from cleanarch_kit.application.ports.unit_of_work import CommitCallback, UnitOfW
 from cleanarch_kit.application.tracking.after_commit import AfterCommit, ErrorReport, TagInvalidator
 from cleanarch_kit.application.tracking.change_tracker import ChangeTracker
 from cleanarch_kit.application.tracking.ending import Ending
+from cleanarch_kit.application.tracking.row_scopes import RowScopes, TracedScopes
 from cleanarch_kit.application.tracking.savepoint import savepoint_block
 from cleanarch_kit.application.tracking.transaction import Transaction
 from cleanarch_kit.application.tracking.usage_guard import Phase, UsageGuard
@@ -37,6 +38,7 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
         outbox: stores the events in the transaction.
         cache: is told the tags of `invalidate` after the commit.
         read_only: refuse every change.
+        scopes: criteria, by type of entity, outside of which nothing can be read, changed or added, see `RowScopes`.
         on_after_commit_error: is called with each error that is raised after the commit. By default it is logged
             with its type and the ids of the events, and without its text.
 
@@ -48,6 +50,7 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
         tracker: what changed.
         transaction: what the store does.
         read_only: whether every change is refused.
+        scopes: the row scopes, or None without any.
         outer: the unit of work that was open in the context in which this one was entered.
     """
 
@@ -62,12 +65,14 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
         outbox: OutboxWriter[ConnectionT] | None = None,
         cache: TagInvalidator | None = None,
         read_only: bool = False,
+        scopes: RowScopes | None = None,
         on_after_commit_error: ErrorReport | None = None,
     ) -> None:
         self.guard = UsageGuard()
         self.tracker: ChangeTracker[ConnectionT] = ChangeTracker()
         self.transaction = transaction
         self.read_only = read_only
+        self.scopes = TracedScopes(scopes) if scopes else None
         self.outer: UnitOfWork | None = None
         self._outbox = outbox
         self._envelopes: list[Envelope] = []
@@ -140,6 +145,7 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
 
         Raises:
             UnitOfWorkStateError: something is pending and the unit of work is read-only.
+            OutOfScopeError: what is pending lies outside of its row scope.
             EventEncodingError: an event cannot be stored.
             StorageError: the store refused a change.
         """

@@ -12,6 +12,7 @@ from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.repository import Repository, SearchableRepository
 from cleanarch_kit.application.ports.unit_of_work import UnitOfWork
 from cleanarch_kit.application.tracking.after_commit import ErrorReport, TagInvalidator
+from cleanarch_kit.application.tracking.row_scopes import RowScopes
 from cleanarch_kit.domain.entity import AggregateRoot, Entity
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.domain.identity import EntityId
@@ -130,6 +131,7 @@ class MakeUnitOfWork(Protocol):
         publisher: EventPublisher | None = None,
         cache: TagInvalidator | None = None,
         read_only: bool = False,
+        scopes: RowScopes | None = None,
         on_after_commit_error: ErrorReport | None = None,
     ) -> UnitOfWork:
         """A new unit of work."""

@@ -74,6 +74,10 @@ class AggregateMapper(RowMapper[EntityT]):
         self._write_collections(connection, [(None, cast("Row", tracked.current)) for tracked in added])
 
     def _update(self, connection: sa.Connection, changed: Sequence[Tracked[EntityT]]) -> None:
+        if self.statements.within and not self.versioned:  # nothing else may have changed than a collection
+            for tracked in changed:
+                if not self._lock(connection, tracked.entity.id):
+                    raise self.stale(tracked)
         super()._update(connection, changed)
         changes: list[tuple[Row | None, Row]] = []
         for tracked in changed:
@@ -83,12 +87,28 @@ class AggregateMapper(RowMapper[EntityT]):
 
     def _delete(self, connection: sa.Connection, removed: Sequence[Tracked[EntityT]]) -> None:
         for tracked in removed:
-            self._delete_collections(connection, tracked.entity.id)
+            if self._lock(connection, tracked.entity.id):
+                self._delete_collections(connection, tracked.entity.id)
         super()._delete(connection, removed)
 
     def _delete_by_id(self, connection: sa.Connection, identity: object) -> bool:
+        if not self._lock(connection, identity):
+            return False
         self._delete_collections(connection, identity)
         return super()._delete_by_id(connection, identity)
+
+    def _lock(self, connection: sa.Connection, identity: object) -> bool:
+        """Whether the collections of an aggregate may be touched: under a row scope, once its root is found there."""
+        statements = self.statements
+        if not statements.within:
+            return True
+        parameters = statements.identity_parameters(identity)
+        if (
+            statements.locks_what_it_examines
+            and connection.execute(statements.by_id(False, False), parameters).first() is None
+        ):
+            return False
+        return connection.execute(statements.by_id(True, False), parameters).first() is not None
 
     def _write_collections(self, connection: sa.Connection, changes: list[tuple[Row | None, Row]]) -> None:
         for at, collection in enumerate(self._collections, start=self._width):

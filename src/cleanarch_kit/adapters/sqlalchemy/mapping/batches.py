@@ -25,7 +25,7 @@ class Batches:
 
     Args:
         mapping: the mapping of the rows.
-        statements: the statements for one row.
+        statements: the statements for one row, whose conditions are kept.
     """
 
     def __init__(self, mapping: AnyMapping, statements: Statements) -> None:
@@ -47,9 +47,10 @@ class Batches:
         if len(rows) > 1 and connection.dialect.name == "postgresql":
             statement = self._by_arrays(positions)
             if statement is not None:
-                arrays = {name: [row[name] for row in rows] for name in rows[0]}
-                return connection.execute(statement, arrays).rowcount
-        elif connection.dialect.supports_sane_multi_rowcount:
+                shared = self._statements.shared
+                arrays = {name: [row[name] for row in rows] for name in rows[0] if name not in shared}
+                return connection.execute(statement, arrays | {name: rows[0][name] for name in shared}).rowcount
+        elif connection.dialect.supports_sane_multi_rowcount and self._statements.executes_many:
             return connection.execute(self._statements.update(positions), rows).rowcount
         return sum(connection.execute(self._statements.update(positions), row).rowcount for row in rows)
 
@@ -66,7 +67,7 @@ class Batches:
         return (
             sa.update(mapping.table)
             .values({column: rows.c[name] for name, column in named.items()})
-            .where(*(column == rows.c[name] for name, column in found.items()))
+            .where(*(column == rows.c[name] for name, column in found.items()), *self._statements.within)
         )
 
 

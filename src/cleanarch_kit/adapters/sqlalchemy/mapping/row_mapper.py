@@ -1,6 +1,6 @@
 """`RowMapper`: how entities get into a table and out of it again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from typing import Any, Self, TypeAlias, TypeVar, cast
 
@@ -11,14 +11,20 @@ from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read, run
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.adapters.sqlalchemy.mapping.batches import Batches
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.mapping.scoped_statements import ScopedStatements
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements
+from cleanarch_kit.adapters.sqlalchemy.searching.conditions import compile_condition
 from cleanarch_kit.adapters.sqlalchemy.searching.searches import Searches
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.application.tracking.identity_map import DataMapper, Tracked
+from cleanarch_kit.domain.criteria import Node, parametrise
 
 __all__ = ["AnyMapper", "RowMapper", "affected_rows"]
 
 EntityT = TypeVar("EntityT", bound=Identified)
+
+_SCOPES = 64
+"""How many shapes of row scopes are kept."""
 
 
 class RowMapper(DataMapper[EntityT, UnitConnection]):
@@ -43,10 +49,11 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         self.metadata = mapping.table.metadata
         self.entity_type = mapping.entity_type
         self.versioned = mapping.version_position is not None
-        self.statements = Statements(mapping)
-        self._batches = Batches(mapping, self.statements)
+        statements = Statements(mapping)
+        self.run_by(statements, Batches(mapping, statements))
         self._searches: dict[str, Searches] = {}
         self.definition: tuple[object, ...] = mapping.columns
+        self._scoped: dict[Hashable, tuple[ScopedStatements, Batches]] = {}
         self.use(mapping.load, mapping.dump)
 
     def converting(
@@ -65,6 +72,29 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         other.definition = (*self.definition, *origin)
         other.use(load or self.load_row, dump or self.dump_row)
         return other
+
+    def within(self, scope: Node, dialect: str) -> Self:
+        """The same mapper, for which rows outside of a scope do not exist, on a database.
+
+        Raises:
+            TypeError: the scope names a field that has no column.
+        """
+        shape, values = parametrise(scope)
+        kept = self._scoped.get((dialect, shape))
+        if kept is None:
+            if len(self._scoped) >= _SCOPES:
+                del self._scoped[next(iter(self._scoped))]
+            condition = compile_condition(scope, self.mapping, dialect, prefix="_s")
+            statements = ScopedStatements(self.mapping, condition, dialect)
+            kept = self._scoped[dialect, shape] = statements, Batches(self.mapping, statements)
+        other = copy(self)
+        other.run_by(kept[0].bound(values), kept[1])
+        return other
+
+    def run_by(self, statements: Statements, batches: Batches) -> None:
+        """Use these statements from now on."""
+        self.statements = statements
+        self._batches = batches
 
     def use(self, load: Callable[[Any], EntityT], dump: Callable[[EntityT], Row]) -> None:
         """Turn rows into entities and back by these functions."""
@@ -99,6 +129,10 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         """Read one row. See `DataMapper.fetch`."""
         statement = self.statements.by_id(for_update, skip_locked)
         parameters = self.statements.identity_parameters(identity)
+        if for_update and self.statements.locks_what_it_examines:
+            looked = await read(connection, self.read, self.statements.by_id(False, False), parameters)
+            if not looked:
+                return None
         found = await read(connection, self.read, statement, parameters)
         return found[0] if found else None
 

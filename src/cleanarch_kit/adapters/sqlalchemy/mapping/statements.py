@@ -26,17 +26,31 @@ class Statements:
     Args:
         mapping: the mapping.
         parent: for the rows of a collection, the columns that refer to the aggregate; such rows have no version.
+        within: conditions that every row must meet that is read, changed or deleted.
 
     Attributes:
         mapping: as given.
+        within: as given.
+        shared: the names of the conditions' parameters, which are the same for all rows.
+        executes_many: whether `update` can be executed with several sets of parameters at once.
+        locks_what_it_examines: whether a locking `by_id` locks rows that it does not give, so that one looks first.
         insert: writes one row, or several with several sets of parameters.
         delete: deletes the row with a certain identity and, where there is one, version.
         delete_by_id: deletes the row with a certain identity.
         delete_all: deletes all rows of a certain parent.
     """
 
-    def __init__(self, mapping: AnyMapping, parent: Sequence[AnyColumn] = ()) -> None:
+    def __init__(
+        self,
+        mapping: AnyMapping,
+        parent: Sequence[AnyColumn] = (),
+        within: Sequence[sa.ColumnElement[bool]] = (),
+    ) -> None:
         self.mapping = mapping
+        self.within = within
+        self.shared: Sequence[str] = ()
+        self.executes_many = True
+        self.locks_what_it_examines = False
         table, columns = mapping.table, mapping.columns
         self._cells = [f"_c{at}" for at in range(len(columns))]
         self._identity = [f"_id{at}" for at in range(len(mapping.identity_positions))]
@@ -45,7 +59,7 @@ class Statements:
         of_parent = dict(zip(parent, self._parent, strict=True))
         identity = {columns[at]: name for at, name in zip(mapping.identity_positions, self._identity, strict=True)}
         cells = dict(zip(columns, self._cells, strict=True))
-        self._same_identity = sa.and_(*_equal(of_parent), *_equal(identity))
+        self._same_identity = sa.and_(*_equal(of_parent), *_equal(identity), *within)
         self._same_row = self._same_identity
         if mapping.version_position is not None and not parent:
             version = columns[mapping.version_position]

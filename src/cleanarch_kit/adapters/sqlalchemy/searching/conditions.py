@@ -52,10 +52,16 @@ class Condition:
 
     Attributes:
         clause: the SQL.
+        expanding: whether a parameter stands for a list, so that a statement takes one set of parameters at a time.
+        names: the names of the parameters.
     """
 
-    def __init__(self, clause: sa.ColumnElement[bool], parameters: Sequence[tuple[str, int, _Converter]]) -> None:
+    def __init__(
+        self, clause: sa.ColumnElement[bool], parameters: Sequence[tuple[str, int, _Converter]], *, expanding: bool
+    ) -> None:
         self.clause = clause
+        self.expanding = expanding
+        self.names = tuple(name for name, _, _ in parameters)
         self._parameters = tuple(parameters)
 
     def bind(self, values: Sequence[object]) -> dict[str, object]:
@@ -63,20 +69,21 @@ class Condition:
         return {name: convert(values[slot]) for name, slot, convert in self._parameters}
 
 
-def compile_condition(node: Node, mapping: AnyMapping, dialect: str) -> Condition:
+def compile_condition(node: Node, mapping: AnyMapping, dialect: str, prefix: str = "p") -> Condition:
     """Compile a tree.
 
     Args:
         node: the tree.
         mapping: where the entity's fields lie.
         dialect: name of the database's dialect.
+        prefix: how the names of the parameters begin.
 
     Raises:
         TypeError: the tree names a field that has no column, or does with one what its column cannot do.
     """
-    compiler = _Compiler(mapping, dialect)
+    compiler = _Compiler(mapping, dialect, prefix)
     clause = compiler.clause(node)
-    return Condition(clause, compiler.parameters)
+    return Condition(clause, compiler.parameters, expanding=compiler.expanding)
 
 
 def find_node(field: Field, mapping: AnyMapping) -> FieldNode:
@@ -121,8 +128,10 @@ def find_column(field: Field, mapping: AnyMapping) -> AnyColumn:
 class _Compiler:
     """Walks a tree in the order in which `parametrise` gives its values."""
 
-    def __init__(self, mapping: AnyMapping, dialect: str) -> None:
+    def __init__(self, mapping: AnyMapping, dialect: str, prefix: str) -> None:
         self.parameters: list[tuple[str, int, _Converter]] = []
+        self.expanding = False
+        self._prefix = prefix
         self._mapping = mapping
         self._dialect = dialect
         self._slots = 0
@@ -169,10 +178,10 @@ class _Compiler:
                     f"{self._mapping.entity_type.__name__}.{node.left} lies in an Enum column, whose order is the"
                     " database's own: compare with ==, or with one_of()"
                 )
-            bound = self._bound(f"p{slot}", slot, column, partial(bindable, node=left))
+            bound = self._bound(self._name(slot), slot, column, partial(bindable, node=left))
             return _OPERATORS[node.operator](column, bound)
         bounds = [
-            self._bound(f"p{slot}_{position}", slot, leaf.column, partial(_part, path=path, node=leaf))
+            self._bound(f"{self._name(slot)}_{position}", slot, leaf.column, partial(_part, path=path, node=leaf))
             for position, (path, leaf) in enumerate(_paths(left))
         ]
         equal = _all_equal(left, bounds)
@@ -185,9 +194,10 @@ class _Compiler:
         node = find_node(field, self._mapping)
         if isinstance(node, Composite):
             raise TypeError(f"{self._mapping.entity_type.__name__}.{field} has several parts: compare with ==")
-        self.parameters.append((f"p{slot}", slot, partial(_all_bindable, node=node)))
+        self.expanding = True
+        self.parameters.append((self._name(slot), slot, partial(_all_bindable, node=node)))
         column = find_column(field, self._mapping)
-        return column.in_(sa.bindparam(f"p{slot}", expanding=True, type_=value_type(column)))
+        return column.in_(sa.bindparam(self._name(slot), expanding=True, type_=value_type(column)))
 
     def _text_match(self, node: TextMatch) -> sa.ColumnElement[bool]:
         slot = self._next_slot()
@@ -208,8 +218,8 @@ class _Compiler:
         return sa.func.lower(text.collate("C") if self._dialect == "postgresql" else text)
 
     def _text_parameter(self, slot: int, convert: _Converter) -> sa.ColumnElement[str]:
-        self.parameters.append((f"p{slot}", slot, convert))
-        return sa.bindparam(f"p{slot}", type_=sa.String())
+        self.parameters.append((self._name(slot), slot, convert))
+        return sa.bindparam(self._name(slot), type_=sa.String())
 
     def _is_null(self, node: FieldNode) -> sa.ColumnElement[bool]:
         if isinstance(node, Composite):
@@ -219,6 +229,9 @@ class _Compiler:
     def _bound(self, name: str, slot: int, column: AnyColumn, convert: _Converter) -> sa.BindParameter[Any]:
         self.parameters.append((name, slot, convert))
         return sa.bindparam(name, type_=value_type(column))
+
+    def _name(self, slot: int) -> str:
+        return f"{self._prefix}{slot}"
 
     def _next_slot(self) -> int:
         slot = self._slots

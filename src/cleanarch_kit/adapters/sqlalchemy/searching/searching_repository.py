@@ -14,8 +14,7 @@ from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest
 from cleanarch_kit.application.ports.repository import Identified, Repository
 from cleanarch_kit.application.tracking.repository import TrackingRepository
 from cleanarch_kit.application.type_arguments import type_argument
-from cleanarch_kit.domain.criteria import Criterion, Node, Ordering
-from cleanarch_kit.domain.tracing import trace_all
+from cleanarch_kit.domain.criteria import Criterion, Ordering
 from cleanarch_kit.errors import InvalidCursorError, InvalidValueError, RefusedValueError
 
 __all__ = ["SqlSearchingRepository"]
@@ -98,9 +97,6 @@ class SqlSearchingRepository(TrackingRepository[EntityT, IdT, UnitConnection], A
             async for portion in portions:
                 for row in portion:
                     yield load(row)
-
-    def _traced(self, where: tuple[Criterion[EntityT] | None, ...]) -> Node | None:
-        return trace_all(where, self.entities.mapper.entity_type) if where else None
 
     def _keyset(self, order_by: Ordering[EntityT] | None) -> Keyset:
         return keyset_of(order_by, self.entities.mapper.entity_type, self._id_type)
