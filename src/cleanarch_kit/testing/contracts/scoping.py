@@ -11,9 +11,9 @@ from cleanarch_kit.domain.specification import is_null, one_of
 from cleanarch_kit.errors import ConcurrencyError, DuplicateError, NotFoundError, OutOfScopeError
 from cleanarch_kit.testing.contracts.subject import Book, BookId, Capability, Contract, Note, NoteId, Subject, a_book
 
-__all__ = ["OURS", "THEIRS", "ScopeContract", "scopes_of"]
+__all__ = ["ScopeContract", "scopes_of"]
 
-OURS, THEIRS = 1, 2
+_OURS, _THEIRS = 1, 2
 _EVERYTHING: tuple[Criterion[Book] | None, ...] = (
     None,
     lambda b: is_null(b.rank) | (b.title != ""),
@@ -22,12 +22,12 @@ _EVERYTHING: tuple[Criterion[Book] | None, ...] = (
 )
 
 
-def scopes_of(*tenants: int) -> RowScopes:
+def scopes_of(tenant: int, *others: int) -> RowScopes:
     """The row scopes of one tenant or several: a book belongs to one by its rank, a note by its stars."""
-    if len(tenants) > 1:
-        return {Book: lambda b: one_of(b.rank, tenants), Note: lambda n: one_of(n.stars, tenants)}
-    tenant = tenants[0]
-    return {Book: lambda b: b.rank == tenant, Note: lambda n: n.stars == tenant}
+    if not others:
+        return {Book: lambda b: b.rank == tenant, Note: lambda n: n.stars == tenant}
+    tenants = (tenant, *others)
+    return {Book: lambda b: one_of(b.rank, tenants), Note: lambda n: one_of(n.stars, tenants)}
 
 
 class ScopeContract(Contract):
@@ -38,7 +38,7 @@ class ScopeContract(Contract):
 
     async def test_what_lies_outside_is_not_found_by_its_identity(self, subject: Subject) -> None:
         stored = await _Stored.by(subject)
-        async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+        async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             books = subject.books(unit)
             for outside in (stored.theirs.id, stored.nobodys.id):
                 assert await books.get_by_id(outside) is None
@@ -53,7 +53,7 @@ class ScopeContract(Contract):
     async def test_no_search_finds_what_lies_outside(self, subject: Subject) -> None:
         await _Stored.by(subject)
         for where in _EVERYTHING:
-            async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+            async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
                 books = subject.books(unit)
                 assert [book.title for book in await books.list(where)] == ["ours"]
                 assert [book.title for book in await books.list(where, for_update=True)] == ["ours"]
@@ -65,41 +65,41 @@ class ScopeContract(Contract):
                 assert ([book.title for book in part.items], part.has_next) == (["ours"], False)
                 scrolled = await books.scroll(CursorRequest(size=1), where)
                 assert ([book.title for book in scrolled.items], scrolled.next) == (["ours"], None)
-        async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+        async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             books = subject.books(unit)
             assert await books.exists(lambda b: b.title == "ours")
             assert not await books.exists(lambda b: b.title == "theirs")
-            assert not await books.exists(lambda b: is_null(b.rank) | (b.rank == THEIRS))
+            assert not await books.exists(lambda b: is_null(b.rank) | (b.rank == _THEIRS))
 
     async def test_no_stream_gives_what_lies_outside(self, subject: Subject) -> None:
         self.needs(Capability.STREAMS)
         await _Stored.by(subject)
-        async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+        async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             for where in _EVERYTHING:
                 assert [book.title async for book in subject.books(unit).stream(where)] == ["ours"]
 
     async def test_what_lies_outside_is_not_locked(self, subject: Subject) -> None:
         self.needs(Capability.LOCKS, Capability.CONCURRENT_WRITERS)
         stored = await _Stored.by(subject)
-        async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+        async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             assert await subject.books(unit).get_by_id(stored.theirs.id, for_update=True) is None
             async with subject.unit_of_work() as other:  # would wait for the lock for ever
                 (await subject.books(other).get(stored.theirs.id)).title = "free"
 
     async def test_the_cursor_of_another_tenant_is_only_a_place(self, subject: Subject) -> None:
-        await subject.add_books(*[a_book(title, rank=tenant) for title in "abc" for tenant in (OURS, THEIRS)])
-        async with subject.unit_of_work(scopes=scopes_of(THEIRS)) as unit:
+        await subject.add_books(*[a_book(title, rank=tenant) for title in "abc" for tenant in (_OURS, _THEIRS)])
+        async with subject.unit_of_work(scopes=scopes_of(_THEIRS)) as unit:
             theirs = await subject.books(unit).scroll(CursorRequest(size=1), order_by=lambda b: b.title)
-        async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+        async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             books = subject.books(unit)
             after = await books.scroll(CursorRequest(size=10, after=theirs.next), order_by=lambda b: b.title)
             before = await books.scroll(CursorRequest(size=10, before=theirs.next), order_by=lambda b: b.title)
-        assert {book.rank for book in (*after.items, *before.items)} == {OURS}
+        assert {book.rank for book in (*after.items, *before.items)} == {_OURS}
         assert len(after.items) + len(before.items) == 3
 
     async def test_what_lies_outside_cannot_be_deleted(self, subject: Subject) -> None:
         stored = await _Stored.by(subject)
-        async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+        async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             books = subject.books(unit)
             for identity in (stored.theirs.id, stored.nobodys.id, BookId.new()):
                 assert not await books.delete(identity)
@@ -109,8 +109,8 @@ class ScopeContract(Contract):
         assert await _text(subject, stored.note) == "theirs"
 
     async def test_what_lies_outside_cannot_be_added(self, subject: Subject) -> None:
-        book = a_book("theirs", rank=THEIRS)
-        async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+        book = a_book("theirs", rank=_THEIRS)
+        async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             books = subject.books(unit)
             for refused in (book, a_book("nobody's")):
                 with pytest.raises(OutOfScopeError) as caught:
@@ -119,61 +119,61 @@ class ScopeContract(Contract):
             with pytest.raises(OutOfScopeError):
                 await books.add_all([book])
             with pytest.raises(OutOfScopeError):
-                await subject.notes(unit).add(Note(id=NoteId.new(), text="theirs", stars=THEIRS))
-            await books.add(a_book("ours", rank=OURS))  # the unit of work goes on
+                await subject.notes(unit).add(Note(id=NoteId.new(), text="theirs", stars=_THEIRS))
+            await books.add(a_book("ours", rank=_OURS))  # the unit of work goes on
         assert await subject.titles() == ["ours"]
 
     async def test_what_was_added_inside_cannot_be_saved_outside(self, subject: Subject) -> None:
-        book = a_book("ours", rank=OURS)
+        book = a_book("ours", rank=_OURS)
         with pytest.raises(OutOfScopeError):
-            async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+            async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
                 await subject.books(unit).add(book)
-                book.rank = THEIRS
+                book.rank = _THEIRS
         assert await subject.titles() == []
         assert book.version == 0
 
     async def test_a_change_cannot_leave_the_scope(self, subject: Subject) -> None:
         stored = await _Stored.by(subject)
-        for elsewhere in (THEIRS, None):
+        for elsewhere in (_THEIRS, None):
             with pytest.raises(OutOfScopeError):
-                async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+                async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
                     book = await subject.books(unit).get(stored.ours.id)
                     book.title, book.rank = "moved", elsewhere
         with pytest.raises(OutOfScopeError):
-            async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
-                (await subject.books(unit).get(stored.ours.id)).rank = THEIRS
+            async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
+                (await subject.books(unit).get(stored.ours.id)).rank = _THEIRS
                 await subject.books(unit).count()  # a search writes what is pending first
         assert await subject.titles() == ["nobody's", "ours", "theirs"]
 
     async def test_a_refused_change_can_be_taken_back_with_a_savepoint(self, subject: Subject) -> None:
         self.needs(Capability.SAVEPOINTS)
         stored = await _Stored.by(subject)
-        async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+        async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             book = await subject.books(unit).get(stored.ours.id)
             with pytest.raises(OutOfScopeError):
                 async with unit.savepoint():
-                    book.rank = THEIRS
-            assert book.rank == OURS
+                    book.rank = _THEIRS
+            assert book.rank == _OURS
             book.title = "saved"
         assert await subject.titles() == ["nobody's", "saved", "theirs"]
 
     async def test_changes_inside_the_scope_are_saved(self, subject: Subject) -> None:
-        await subject.add_books(*[a_book(f"ours {number}", rank=OURS) for number in range(3)])
-        async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+        await subject.add_books(*[a_book(f"ours {number}", rank=_OURS) for number in range(3)])
+        async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             for book in await subject.books(unit).list():
                 book.title += ", changed"
-        async with subject.unit_of_work(scopes=scopes_of(OURS, THEIRS)) as unit:
+        async with subject.unit_of_work(scopes=scopes_of(_OURS, _THEIRS)) as unit:
             for book in await subject.books(unit).list(lambda b: b.title != "ours 0, changed"):
-                book.rank = THEIRS
-            (await subject.books(unit).list(lambda b: b.rank == OURS))[0].title = "kept"
-        async with subject.unit_of_work(scopes=scopes_of(THEIRS)) as unit:
+                book.rank = _THEIRS
+            (await subject.books(unit).list(lambda b: b.rank == _OURS))[0].title = "kept"
+        async with subject.unit_of_work(scopes=scopes_of(_THEIRS)) as unit:
             titles = sorted([book.title for book in await subject.books(unit).list()])
         assert titles == ["ours 1, changed", "ours 2, changed"]
         assert await subject.titles() == ["kept", *titles]
 
     async def test_a_detached_entity_outside_is_refused(self, subject: Subject) -> None:
         stored = await _Stored.by(subject)
-        async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+        async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             for outside in (stored.theirs, stored.nobodys):
                 with pytest.raises(OutOfScopeError):
                     await subject.books(unit).update(outside)
@@ -188,34 +188,34 @@ class ScopeContract(Contract):
         stored = await _Stored.by(subject)
         for outside in (stored.theirs, stored.nobodys):
             with pytest.raises(ConcurrencyError) as caught:
-                async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+                async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
                     await subject.books(unit).update(_forged(outside))
             assert (caught.value.id, caught.value.expected) == (outside.id, outside.version)
             with pytest.raises(ConcurrencyError):
-                async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+                async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
                     await subject.books(unit).update(_forged(outside))
                     await subject.books(unit).delete(outside.id)
         with pytest.raises(ConcurrencyError):
-            async with subject.unit_of_work(scopes=scopes_of(OURS, 3)) as unit:
+            async with subject.unit_of_work(scopes=scopes_of(_OURS, 3)) as unit:
                 for forged in map(_forged, (stored.ours, stored.theirs, stored.nobodys)):
                     await subject.books(unit).update(forged)
         with pytest.raises(NotFoundError):
-            async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
-                await subject.notes(unit).update(replace(stored.note, stars=OURS, text="forged"))
+            async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
+                await subject.notes(unit).update(replace(stored.note, stars=_OURS, text="forged"))
         assert await subject.titles() == ["nobody's", "ours", "theirs"]
         assert await _text(subject, stored.note) == "theirs"
 
     async def test_what_was_moved_outside_meanwhile_is_gone(self, subject: Subject) -> None:
         self.needs(Capability.CONCURRENT_WRITERS)
         stored = await _Stored.by(subject)
-        note = Note(id=NoteId.new(), text="ours", stars=OURS)
+        note = Note(id=NoteId.new(), text="ours", stars=_OURS)
         async with subject.unit_of_work() as unit:
             await subject.notes(unit).add(note)
         for change in ("update", "delete"):
             async with subject.unit_of_work() as other:
-                (await subject.notes(other).get(note.id)).stars = OURS
+                (await subject.notes(other).get(note.id)).stars = _OURS
             try:
-                async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+                async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
                     loaded = await subject.notes(unit).get(note.id)
                     await _move(subject, stored.ours, note)
                     assert await subject.books(unit).get_by_id(stored.ours.id) is None
@@ -231,10 +231,10 @@ class ScopeContract(Contract):
         """Keys are unique in the whole store, so that existence shows through them: put the tenant into them."""
         self.needs(Capability.UNIQUE_KEYS)
         stored = await _Stored.by(subject)
-        for taken in (a_book("ours", rank=OURS, isbn=stored.theirs.isbn), _forged(stored.theirs)):
+        for taken in (a_book("ours", rank=_OURS, isbn=stored.theirs.isbn), _forged(stored.theirs)):
             taken.version = 0
             with pytest.raises(DuplicateError):
-                async with subject.unit_of_work(scopes=scopes_of(OURS)) as unit:
+                async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
                     await subject.books(unit).add(taken)
         assert await subject.titles() == ["nobody's", "ours", "theirs"]
 
@@ -243,10 +243,10 @@ class _Stored:
     """A book of ours, one of theirs, one of nobody's, and a note of theirs."""
 
     def __init__(self) -> None:
-        self.ours = a_book("ours", rank=OURS)
-        self.theirs = a_book("theirs", rank=THEIRS)
+        self.ours = a_book("ours", rank=_OURS)
+        self.theirs = a_book("theirs", rank=_THEIRS)
         self.nobodys = a_book("nobody's")
-        self.note = Note(id=NoteId.new(), text="theirs", stars=THEIRS)
+        self.note = Note(id=NoteId.new(), text="theirs", stars=_THEIRS)
 
     @classmethod
     async def by(cls, subject: Subject) -> "_Stored":
@@ -259,7 +259,7 @@ class _Stored:
 
 def _forged(book: Book) -> Book:
     """The same book, which claims to be ours."""
-    forged = replace(book, title="forged", rank=OURS)
+    forged = replace(book, title="forged", rank=_OURS)
     forged.version = book.version
     return forged
 
@@ -268,8 +268,8 @@ async def _move(subject: Subject, book: Book, note: Note) -> None:
     async with subject.unit_of_work() as unit:
         moved = await subject.books(unit).get_by_id(book.id)
         if moved is not None:
-            moved.rank = THEIRS
-        (await subject.notes(unit).get(note.id)).stars = THEIRS
+            moved.rank = _THEIRS
+        (await subject.notes(unit).get(note.id)).stars = _THEIRS
 
 
 async def _text(subject: Subject, note: Note) -> str:
