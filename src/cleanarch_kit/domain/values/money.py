@@ -18,6 +18,7 @@ __all__ = ["CurrencyCode", "MinorUnits", "Money"]
 _LIMIT: Final = 10**18
 MinorUnits = Annotated[int, range(-_LIMIT, _LIMIT + 1)]
 CurrencyCode = Annotated[str, Currency]
+_SAFE_DIGITS: Final = 18
 _TEXT = re.compile(r"([+-]?[0-9]{1,20})(?:\.([0-9]{1,20}))?", re.ASCII).fullmatch
 _EXACT: Final = Context(prec=5_000)
 
@@ -75,16 +76,31 @@ class Money:
         Raises:
             InvalidValueError: no number, a float, not finite, too large, too many decimal places, or no currency.
         """
+        if type(amount) is str and type(currency) is str and currency in EXPONENTS:
+            whole, _, fraction = amount.partition(".")  # text as most of it is: with every decimal place, unsigned
+            digits = whole + fraction
+            if (
+                whole
+                and fraction
+                and len(fraction) == EXPONENTS[currency]
+                and len(digits) <= _SAFE_DIGITS
+                and digits.isdigit()
+                and digits.isascii()
+            ):
+                money = _new(cls)
+                _set_amount(money, int(digits))
+                _set_currency(money, currency)
+                return money
         code = _code(currency)
         if isinstance(amount, str) and (minor := _minor_units(amount, EXPONENTS[code])) is not None:
             return cls(minor, code)
         scaled = _number(amount).scaleb(EXPONENTS[code], context=_EXACT)
-        whole = _whole(scaled, rounding or ROUND_HALF_EVEN)
-        if rounding is None and whole != scaled:
+        rounded = _whole(scaled, rounding or ROUND_HALF_EVEN)
+        if rounding is None and rounded != scaled:
             raise InvalidValueError(
                 "Money", f"amount in {code} has at most {EXPONENTS[code]} decimal places: pass rounding= to round it"
             )
-        return cls(whole, code)
+        return cls(rounded, code)
 
     @classmethod
     def zero(cls, currency: str | Currency) -> "Money":
@@ -183,6 +199,7 @@ class Money:
         return other.amount
 
 
+_new = object.__new__
 _set_amount: Callable[[Money, int], None] = vars(Money)["amount"].__set__
 _set_currency: Callable[[Money, str], None] = vars(Money)["currency"].__set__
 
