@@ -10,12 +10,15 @@ import importlib
 import json
 import os
 import pickle
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
-from types import GenericAlias
+from types import GenericAlias, new_class
 from typing import Any, Literal
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -27,12 +30,21 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from fastapi import FastAPI
 from fastapi.encoders import jsonable_encoder
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, composite, mapped_column
 
 from cleanarch_kit.adapters.alembic import render_item
-from cleanarch_kit.adapters.sqlalchemy import ScalarType
+from cleanarch_kit.adapters.sqlalchemy import (
+    ScalarType,
+    SqlAlchemyRepository,
+    SqlAlchemyUnitOfWork,
+    create_async_engine,
+    session_factory,
+)
 from cleanarch_kit.application import dec_hook, enc_hook, json_default
 from cleanarch_kit.domain import (
+    AggregateRoot,
     Currency,
     DateRange,
     Email,
@@ -44,7 +56,9 @@ from cleanarch_kit.domain import (
     ScalarValue,
     Secret,
     Slug,
+    is_null,
 )
+from cleanarch_kit.errors import DomainError, InvalidValueError
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "values.md"
 START, END = "<!-- boundaries: made by tests/domain/values/test_boundaries.py -->\n", "<!-- end of boundaries -->"
@@ -149,7 +163,40 @@ TEXTS = [sample for sample in SCALARS if sample.kind.value_type is str]
 COMPOSITES = [sample for sample in SAMPLES if sample.kind in (Money, DateRange)]
 
 
+NAIVE = datetime(2024, 5, 1)  # noqa: DTZ001 - that is the point
+BAD: list[Any] = [
+    *(None, True, float("nan"), float("inf"), Decimal("NaN"), Decimal("Infinity"), NAIVE, object()),
+    *(b"hunter2", ["hunter2"], {"hunter2": 1}, "", "hunter2\0", "hunter2\ud800", "hunter2" * 100_000),
+]
+
+
 # --- Python ------------------------------------------------------------------------------------------
+def construction(sample: Sample) -> None:
+    assert type(sample.value) is sample.kind
+    day = date(2024, 5, 1)
+    construct: dict[type, list[Callable[[Any], object]]] = {
+        Money: [lambda bad: Money(bad, "EUR"), lambda bad: Money(1, bad), lambda bad: Money.of(bad, "EUR")],
+        DateRange: [lambda bad: DateRange(bad, day), lambda bad: DateRange(day, bad)],
+    }
+    for build in construct.get(sample.kind, [sample.kind]):
+        for bad in BAD:
+            with pytest.raises(InvalidValueError, match=f"^{sample.kind.__name__} ") as caught:
+                build(bad)
+            assert isinstance(caught.value, DomainError)
+            assert isinstance(caught.value, ValueError)
+            assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def hypothesis_strategy(sample: Sample) -> None:
+    @settings(max_examples=20, database=None, deadline=None)
+    @given(st.from_type(sample.kind), st.from_type(sample.kind))
+    def holds(one: Any, two: Any) -> None:
+        assert type(one) is type(two) is sample.kind
+        assert (one == two) is (pickle.dumps(one) == pickle.dumps(two))
+
+    holds()
+
+
 def equality_and_hash(sample: Sample) -> None:
     assert sample.value == sample.value
     assert hash(sample.value) == hash(sample.value)
@@ -340,42 +387,92 @@ def mapped(sample: Sample) -> None:
     engine.dispose()
 
 
-def mapped_composite(sample: Sample) -> None:
+def mapped_class(sample: Sample) -> Any:
     class Base(DeclarativeBase): ...
 
     kind: Any = sample.kind
-    parts: list[str] = list(sample.wire)
     namespace: dict[str, Any] = {
         "__tablename__": "t",
         "__annotations__": {"id": Mapped[int], "value": Mapped[kind]},
         "id": mapped_column(primary_key=True),
-        "value": composite(*(mapped_column(f"value_{part}") for part in parts)),
+        "value": composite(*(mapped_column(f"value_{part}") for part in sample.wire)),
     }
     if sa.__version__ >= "2.1":  # before, SQLAlchemy itself knows no optional composite
         optional: Any = kind | None
         namespace["__annotations__"]["other"] = Mapped[optional]
-        namespace["other"] = composite(*(mapped_column(f"other_{part}", nullable=True) for part in parts))
-    row: Any = type("Row", (Base,), namespace)
+        namespace["other"] = composite(*(mapped_column(f"other_{part}", nullable=True) for part in sample.wire))
+    return type("Row", (Base,), namespace)
+
+
+def mapped_composite(sample: Sample) -> None:
+    row = mapped_class(sample)
     columns = row.__table__.c
     assert all(column.nullable is column.name.startswith("other_") for column in columns)
     types: dict[type, list[type]] = {Money: [sa.BigInteger, sa.String], DateRange: [sa.Date, sa.Date]}
-    assert [type(columns[f"value_{part}"].type) for part in parts] == types[kind]
+    assert [type(columns[f"value_{part}"].type) for part in sample.wire] == types[sample.kind]
     engine = memory()
-    Base.metadata.create_all(engine)
+    row.metadata.create_all(engine)
     with Session(engine) as session:
         session.add(row(id=1, value=sample.value))
         session.commit()
         loaded: Any = session.get(row, 1)
         assert loaded.value == sample.value
-        for name in namespace["__annotations__"].keys() - {"id", "value"}:
-            assert getattr(loaded, name) is None
-            setattr(loaded, name, sample.value)
+        if hasattr(row, "other"):
+            assert loaded.other is None
+            loaded.other = sample.value
             session.commit()
-            assert session.scalars(sa.select(row).where(getattr(row, name) == sample.value)).one() is loaded
+            assert session.scalars(sa.select(row).where(row.other == sample.value)).one() is loaded
         loaded.value = sample.greater_value
         session.commit()
         assert session.scalars(sa.select(row).where(row.value == sample.greater_value)).one() is loaded
     engine.dispose()
+
+
+def repository(sample: Sample) -> None:
+    """Without a mapping from the user: the names of the columns are enough."""
+    kind: Any = sample.kind
+    optional: Any = kind | None
+    fields: list[Any] = [("value", kind), ("other", optional, field(default=None))]
+    entity: Any = make_dataclass("Entity", fields, bases=(AggregateRoot[UserId],), kw_only=True)
+    parts: dict[str, Any] = {"": sa.String(254)}
+    if sample in COMPOSITES:
+        parts = {"_start": sa.Date(), "_end": sa.Date()}
+        if kind is Money:
+            parts = {"_amount": sa.BigInteger(), "_currency": sa.String(3)}
+    elif kind.value_type is not str:
+        parts = {"": sa.Uuid() if kind.value_type is UUID else sa.Numeric(13, 6)}
+    columns = [
+        sa.Column(f"{name}{part}", column, nullable=name == "other")
+        for name in ("value", "other")
+        for part, column in parts.items()
+    ]
+    keys = sa.Column("id", sa.Uuid, primary_key=True), sa.Column("version", sa.Integer, nullable=False)
+    base: Any = SqlAlchemyRepository[entity, UserId]
+    rows = sa.Table("t", sa.MetaData(), *keys, *columns)
+    repository: Any = new_class("Entities", (base,), exec_body=lambda namespace: namespace.update(table=rows))
+    first, second = (entity(id=UserId.new(), value=sample.value, other=other) for other in (None, sample.greater_value))
+    criteria: list[tuple[Callable[[Any], Any], list[Any]]] = [
+        (lambda e: e.value == sample.value, [first, second]),
+        (lambda e: e.other == sample.greater_value, [second]),
+        (lambda e: is_null(e.other), [first]),
+    ]
+
+    async def save_and_find() -> None:
+        engine = create_async_engine("sqlite+aiosqlite://", poolclass=sa.StaticPool)
+        async with engine.begin() as connection:
+            await connection.run_sync(rows.metadata.create_all)
+        sessions = session_factory(engine)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            await repository(unit).add_all([first, second])
+        async with SqlAlchemyUnitOfWork(sessions, read_only=True) as unit:
+            for saved in (first, second):
+                loaded = await repository(unit).get(saved.id)
+                assert (loaded.value, loaded.other) == (saved.value, saved.other)
+            for criterion, found in criteria:
+                assert sorted(await repository(unit).list(criterion), key=lambda saved: saved.id) == found
+        await engine.dispose()
+
+    asyncio.run(save_and_find())
 
 
 def like_and_plain_text(sample: Sample) -> None:
@@ -398,19 +495,21 @@ def like_and_plain_text(sample: Sample) -> None:
 
 
 def autogenerated(sample: Sample) -> None:
-    kind = ScalarType(sample.kind)
-    table = sa.Table("t", sa.MetaData(), sa.Column("value", kind))
+    metadata = mapped_class(sample).metadata if sample in COMPOSITES else sa.MetaData()
+    if sample not in COMPOSITES:
+        sa.Table("t", metadata, sa.Column("value", ScalarType(sample.kind)))
     engine = memory()
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
-        steps = produce_migrations(context, table.metadata).upgrade_ops
+        steps = produce_migrations(context, metadata).upgrade_ops
         assert steps is not None
         text = render_python_code(steps, render_item=render_item)
         exec(f"def upgrade(op, sa):\n    {text}", namespace := dict[str, Any]())  # noqa: S102 - it is ours
         with Operations.context(context) as operations:
             namespace["upgrade"](operations, sa)
-        assert compare_metadata(context, table.metadata) == []
+        assert compare_metadata(context, metadata) == []
     engine.dispose()
+    assert "sa.Column('value" in text
     assert "cleanarch_kit" not in text
 
 
@@ -455,6 +554,7 @@ class Boundary:
 WITHOUT_SECRET = [sample for sample in SAMPLES if sample.kind is not Secret]
 OUT_MASKED: dict[type, str] = {Secret: "out: asterisks"}
 BOUNDARIES = [
+    Boundary("construction, bad input refused", construction, SAMPLES),
     Boundary("`==`, `hash`, `repr`", equality_and_hash, SAMPLES),
     Boundary("order", order, WITHOUT_SECRET),
     Boundary("pickle, copy", pickle_and_copy, SAMPLES),
@@ -469,11 +569,13 @@ BOUNDARIES = [
     Boundary("SQLAlchemy column", column, SCALARS),
     Boundary("SQLAlchemy `Mapped[...]`, optional or not", mapped, SCALARS),
     Boundary("SQLAlchemy composite, optional or not", mapped_composite, COMPOSITES),
+    Boundary("columns of a repository, optional or not", repository, WITHOUT_SECRET),
     Boundary("SQL `LIKE`, comparison with plain text", like_and_plain_text, TEXTS),
-    Boundary("Alembic `--autogenerate`", autogenerated, SCALARS),
+    Boundary("Alembic `--autogenerate`", autogenerated, WITHOUT_SECRET),
     Boundary("msgspec (`enc_hook`, `dec_hook`)", through_msgspec, SAMPLES, OUT_MASKED),
     Boundary("`json` (`default=json_default`)", through_json, SAMPLES, OUT_MASKED),
     Boundary("Celery (`register_type`)", through_celery, WITHOUT_SECRET),
+    Boundary("hypothesis (`st.from_type`)", hypothesis_strategy, SAMPLES),
 ]
 CELLS = [
     pytest.param(boundary, sample, id=f"{sample.kind.__name__}-{boundary.check.__name__}")
