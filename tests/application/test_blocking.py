@@ -1,5 +1,6 @@
 """`in_thread` calls a blocking function off the event loop."""
 
+import asyncio
 import threading
 from contextvars import ContextVar
 
@@ -41,6 +42,26 @@ async def test_its_exception_arrives_unchanged() -> None:
     with pytest.raises(ValueError, match="blocked") as caught:
         await fail()
     assert caught.value is error
+
+
+async def test_who_is_cancelled_goes_on_at_once_and_the_function_runs_to_its_end() -> None:
+    running, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    @in_thread
+    def block() -> None:
+        running.set()
+        may_end.wait(timeout=30)
+        ended.set()
+
+    caller = asyncio.create_task(block())
+    assert await asyncio.to_thread(running.wait, 30)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert not ended.is_set()
+
+    may_end.set()
+    assert await asyncio.to_thread(ended.wait, 30)
 
 
 def test_name_and_docstring_are_kept() -> None:

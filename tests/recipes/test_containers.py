@@ -1,17 +1,19 @@
 """Containers that people have already fit the bus as they are.
 
-The unit of work is opened by the scope and handed to the container: a container that is closed because of an exception
-does not raise it in what it opened (dishka sends it, svcs keeps it to itself), so a unit of work that the container had
-opened would be committed.
+The container makes the unit of work and the scope opens it: only there does the handler's exception arrive as one. A
+container that is closed because of an exception does not raise it in what it opened (dishka sends it, svcs keeps it to
+itself). Where the container has opened the unit of work too, the scope joins it, and a handler that failed is still not
+committed.
 """
 
 import warnings
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import dishka
+import dishka.exceptions
 import pytest
 
 from cleanarch_kit.adapters.memory import InMemoryRepository, InMemoryStore, InMemoryUnitOfWork
@@ -101,19 +103,45 @@ def in_memory_users(uow: InMemoryUnitOfWork) -> Users:
     return InMemoryUsers(uow)
 
 
+def dishka_scope(container: dishka.AsyncContainer) -> Scope:
+    @asynccontextmanager
+    async def scope() -> AsyncGenerator[Resolve]:
+        async with container() as request, await request.get(InMemoryUnitOfWork):
+            yield request.get
+
+    return scope
+
+
 async def test_dishka() -> None:
     store = InMemoryStore()
+
+    def unit_of_work() -> InMemoryUnitOfWork:
+        return InMemoryUnitOfWork(store)
+
     provider = dishka.Provider(scope=dishka.Scope.REQUEST)
-    provider.from_context(InMemoryUnitOfWork)
+    provider.provide(unit_of_work)
     provider.provide(in_memory_users)
     container = dishka.make_async_container(provider)
 
-    @asynccontextmanager
-    async def scope() -> AsyncGenerator[Resolve]:
-        async with InMemoryUnitOfWork(store) as uow, container({InMemoryUnitOfWork: uow}) as request:
-            yield request.get
+    await prove(dishka_scope(container), store)
+    await container.close()
 
-    await prove(scope, store)
+
+async def test_a_unit_of_work_that_dishka_opened_is_not_committed_when_the_handler_fails() -> None:
+    store = InMemoryStore()
+
+    async def unit_of_work() -> AsyncIterator[InMemoryUnitOfWork]:
+        async with InMemoryUnitOfWork(store) as uow:
+            yield uow
+
+    provider = dishka.Provider(scope=dishka.Scope.REQUEST)
+    provider.provide(unit_of_work)
+    provider.provide(in_memory_users)
+    container = dishka.make_async_container(provider)
+
+    with pytest.raises(dishka.exceptions.ExitError):  # dishka's own word for it
+        await MessageBus(HANDLERS, scope=dishka_scope(container)).execute(Create(""))
+    assert await names_in(store) == []
     await container.close()
 
 
@@ -129,23 +157,42 @@ async def test_dishka_without_a_provider() -> None:
     await container.close()
 
 
-async def test_svcs() -> None:
-    store = InMemoryStore()
+def svcs_registry(store: InMemoryStore, *, enter: bool) -> Any:
     registry: Any = svcs.Registry()
 
     async def users(container: svcs.Container) -> Users:
         return InMemoryUsers(await container.aget(InMemoryUnitOfWork))
 
+    registry.register_factory(InMemoryUnitOfWork, lambda: InMemoryUnitOfWork(store), enter=enter)
     registry.register_factory(Users, users)
+    return registry
 
+
+def svcs_scope(registry: Any) -> Scope:
     @asynccontextmanager
     async def scope() -> AsyncGenerator[Resolve]:
-        services: Any = svcs.Container(registry)
-        async with InMemoryUnitOfWork(store) as uow, services as container:
-            container.register_local_value(InMemoryUnitOfWork, uow)
+        async with svcs.Container(registry) as container, await container.aget(InMemoryUnitOfWork):
             yield container.aget
 
-    await prove(scope, store)
+    return scope
+
+
+async def test_svcs() -> None:
+    store = InMemoryStore()
+    registry = svcs_registry(store, enter=False)
+
+    await prove(svcs_scope(registry), store)
+    await registry.aclose()
+
+
+async def test_a_unit_of_work_that_svcs_opened_is_not_committed_when_the_handler_fails(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = InMemoryStore()
+    registry = svcs_registry(store, enter=True)
+
+    await prove(svcs_scope(registry), store)
+    assert caplog.records  # svcs logs what the failing end of the unit of work raised
     await registry.aclose()
 
 

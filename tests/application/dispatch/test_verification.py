@@ -132,7 +132,9 @@ async def test_what_middleware_needs_is_resolved_too() -> None:
     bus = MessageBus([handle], scoped_middleware=[audit], scope=Counting(provide({})))
 
     (text,) = await texts(bus)
-    assert "needs 'users', and the scope cannot resolve Users" in text
+    name = f"{__name__}.test_what_middleware_needs_is_resolved_too.<locals>"
+    assert text.startswith(f"{name}.audit in front of {name}.handle ({__file__}:")
+    assert text.endswith(") needs 'users', and the scope cannot resolve Users: provide it there")
 
 
 async def test_without_a_scope_everything_that_needs_one_is_told() -> None:

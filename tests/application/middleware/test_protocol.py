@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from cleanarch_kit.adapters.memory import InMemoryCacheBackend, InMemoryIdempotencyStore
+from cleanarch_kit.adapters.opentelemetry import Metrics, Tracing
 from cleanarch_kit.application import (
     Authorization,
     Cache,
@@ -16,6 +17,7 @@ from cleanarch_kit.application import (
     Logging,
     Message,
     MessageBus,
+    MiddlewareFactory,
     Next,
     Query,
     QueryCache,
@@ -60,6 +62,8 @@ def shipped() -> list[Any]:
         QueryCache(cache, [cached_query(Ask, ttl=60)]),
         Retry(backoff=lambda _: 0.0),
         Timeout(60),
+        Tracing(),
+        Metrics(),
     ]
 
 
@@ -148,6 +152,14 @@ async def test_the_result_comes_back_as_it_is(middleware: Any) -> None:
 
     assert await bus.execute(Ask()) == "answer"
     assert [item async for item in bus.stream(Rows())] == [1, 2]
+
+
+async def test_each_is_of_use_alone_around_a_plain_function(middleware: Any) -> None:
+    async def answer(query: Message[R]) -> str:
+        return "answer"
+
+    alone: Any = middleware.middleware_for(Ask) if isinstance(middleware, MiddlewareFactory) else middleware
+    assert await alone(Ask(), answer) == "answer"
 
 
 async def test_a_stream_that_is_left_early_is_closed(middleware: Any) -> None:

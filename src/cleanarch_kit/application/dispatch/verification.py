@@ -1,6 +1,6 @@
 """Verification: everything that would keep a message from being handled, found before the first one is sent."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 
 from cleanarch_kit.application.dispatch.dependencies import Dependency, location_of, qualified_name
@@ -97,25 +97,35 @@ async def _tried(scope: Scope, pipelines: list[Pipeline]) -> list[CleanArchError
         )
         problem.__cause__ = error
         problems.append(problem)
-    for pipeline in pipelines:
-        for dependency in pipeline.needed:
-            if dependency.key in failures:
-                problems.append(_failed(pipeline.handler, dependency, failures[dependency.key]))
+    problems += [
+        _failed(asker, dependency, failures[dependency.key])
+        for pipeline in pipelines
+        for asker, dependency in _needs(pipeline)
+        if dependency.key in failures
+    ]
     return problems
 
 
+def _needs(pipeline: Pipeline) -> Iterator[tuple[str, Dependency]]:
+    """Yield what has to be resolved, each with who needs it: the handler, or a middleware in front of it."""
+    handler = f"{pipeline.handler.name} ({pipeline.handler.location})"
+    askers = [(f"{step.name} in front of {handler}", step.dependencies) for step in pipeline.inner]
+    for asker, dependencies in [*askers, (handler, pipeline.handler.dependencies)]:
+        yield from ((asker, dependency) for dependency in dependencies if dependency in pipeline.needed)
+
+
 def _without_scope(pipeline: Pipeline) -> CleanArchError:
-    handler = pipeline.handler
+    asker, dependency = next(_needs(pipeline))
     return DependencyError(
-        f"{handler.name} ({handler.location}) needs {pipeline.needed[0].parameter!r} resolved and the bus has no"
-        " scope: give it one with scope=, or verify bus.bound(resolve)"
+        f"{asker} needs {dependency.parameter!r} resolved and the bus has no scope:"
+        " give it one with scope=, or verify bus.bound(resolve)"
     )
 
 
-def _failed(handler: Handler, dependency: Dependency, error: Exception) -> CleanArchError:
+def _failed(asker: str, dependency: Dependency, error: Exception) -> CleanArchError:
     problem = DependencyError(
-        f"{handler.name} ({handler.location}) needs {dependency.parameter!r}, and the scope cannot resolve"
-        f" {key_name(dependency.key)}: provide it there"
+        f"{asker} needs {dependency.parameter!r}, and the scope cannot resolve {key_name(dependency.key)}:"
+        " provide it there"
     )
     problem.__cause__ = error
     return problem
