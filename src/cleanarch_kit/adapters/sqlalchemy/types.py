@@ -42,9 +42,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Turn a moment into UTC, naive where the database keeps no zone."""
         if value is None:
             return None
-        if value.utcoffset() is None:
-            raise InvalidValueError("datetime", "must have a time zone, as in datetime.now(UTC)")
-        value = value.astimezone(UTC)
+        if value.tzinfo is not UTC:
+            if value.utcoffset() is None:
+                raise InvalidValueError("datetime", "must have a time zone, as in datetime.now(UTC)")
+            value = value.astimezone(UTC)
         return value if self.timezone and dialect.name == "postgresql" else value.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002

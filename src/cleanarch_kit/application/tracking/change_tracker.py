@@ -19,6 +19,7 @@ from cleanarch_kit.application.tracking.identity_map import (
 from cleanarch_kit.domain.criteria import Node
 from cleanarch_kit.domain.entity import AggregateRoot
 from cleanarch_kit.domain.event import DomainEvent
+from cleanarch_kit.errors import DuplicateError
 
 __all__ = ["ChangeTracker", "Flush", "Mark"]
 
@@ -32,6 +33,9 @@ _Entities: TypeAlias = IdentityMap[Any, ConnectionT]
 _Recorded: TypeAlias = tuple[_Root, tuple[DomainEvent, ...]]
 _Batch: TypeAlias = tuple[_Entities[ConnectionT], list[_Tracked]]
 _Before: TypeAlias = tuple[_Entities[ConnectionT], _Tracked, object, int | None, Status | None]
+
+_NOT_THERE = (Status.DELETED, Status.EXPIRED)
+"""What the store may not have any more, so that an entity with the same identity may be added."""
 
 
 @dataclass(slots=True)
@@ -131,12 +135,26 @@ class ChangeTracker(Generic[ConnectionT]):
             entities = self._maps[mapper.entity_type] = IdentityMap(mapper, scope)
         return entities
 
-    def add(self, entities: IdentityMap[EntityT, ConnectionT], entity: EntityT) -> None:
-        """Track an entity that is to be inserted."""
-        replaced = entities.by_id.get(entity.id)
-        tracked = entities.track(entity, Status.NEW)
-        self._before.append((entities, tracked, replaced, tracked.version, None))
-        _append(self._new, entities, tracked)
+    def add(self, entities: IdentityMap[EntityT, ConnectionT], *new: EntityT) -> None:
+        """Track entities that are to be inserted; of those that are tracked already, nothing.
+
+        Raises:
+            DuplicateError: another object with the same identity is tracked; those in front of it were added.
+        """
+        by_id, note = entities.by_id, self._before.append
+        for entity in new:
+            tracked = entities.make(entity, Status.NEW)
+            replaced = by_id.setdefault(entity.id, tracked)
+            if replaced is tracked:
+                note((entities, tracked, None, tracked.version, None))
+            elif replaced.status in _NOT_THERE:
+                by_id[entity.id] = tracked
+                note((entities, tracked, replaced, tracked.version, None))
+            elif replaced.entity is entity:
+                continue
+            else:
+                raise DuplicateError("primary_key")
+            _append(self._new, entities, tracked)
 
     def attach(self, entities: IdentityMap[EntityT, ConnectionT], entity: EntityT) -> None:
         """Track an entity that another unit of work loaded; it is written as a whole."""

@@ -148,10 +148,13 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
         self._versioned = mapper.versioned
         self._records = issubclass(mapper.entity_type, AggregateRoot)
 
+    def make(self, entity: EntityT, status: Status) -> Tracked[EntityT]:
+        """What is to be known of an entity of which the store's state is not known."""
+        return Tracked(entity, None, getattr(entity, "version", 0) if self._versioned else None, status)
+
     def track(self, entity: EntityT, status: Status) -> Tracked[EntityT]:
         """Track an entity of which the store's state is not known."""
-        version: int | None = getattr(entity, "version", 0) if self._versioned else None
-        tracked = self.by_id[entity.id] = Tracked(entity, None, version, status)
+        tracked = self.by_id[entity.id] = self.make(entity, status)
         return tracked
 
     def check_scope(self, entity: EntityT) -> None:

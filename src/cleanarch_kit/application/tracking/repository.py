@@ -1,6 +1,7 @@
 """The repository, without the store: what every adapter does alike, in one place."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from cleanarch_kit.application.pagination.cursor import CursorCodec
@@ -11,7 +12,7 @@ from cleanarch_kit.application.tracking.usage_guard import Phase
 from cleanarch_kit.domain.criteria import And, Criterion, Node
 from cleanarch_kit.domain.stand_ins import joined
 from cleanarch_kit.domain.tracing import trace_all
-from cleanarch_kit.errors import DefinitionError, DuplicateError, NotFoundError, UnitOfWorkStateError
+from cleanarch_kit.errors import DefinitionError, NotFoundError, UnitOfWorkStateError
 
 __all__ = ["TrackingRepository"]
 
@@ -95,17 +96,19 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
 
     async def add(self, entity: EntityT) -> None:
         """Store a new entity. See `Repository.add`."""
+        await self.add_all((entity,))
+
+    async def add_all(self, entities: Iterable[EntityT]) -> None:
+        """Store new entities. See `Repository.add_all`."""
         unit = self.unit_of_work
         unit.writing()
+        new = tuple(entities)
         if self.entities.scope is not None:
-            self.entities.check_scope(entity)
+            for entity in new:
+                self.entities.check_scope(entity)
         if unit.tracker.deleting:
             await unit.flush()
-        tracked = self.entities.by_id.get(entity.id)
-        if tracked is None or tracked.status in (Status.DELETED, Status.EXPIRED):
-            unit.tracker.add(self.entities, entity)
-        elif tracked.entity is not entity:
-            raise DuplicateError("primary_key")
+        unit.tracker.add(self.entities, *new)
 
     async def update(self, entity: EntityT) -> None:
         """Save an entity that another unit of work loaded. See `Repository.update`."""

@@ -1,5 +1,6 @@
 """Running statements so that what the driver raises comes out as an error of ours."""
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -33,10 +34,19 @@ async def run(
     Raises:
         StorageError: the store refused or failed.
     """
+    connection = None
     try:
         connection = await source.connection()
         return await connection.run_sync(work, *args, **kwargs)
     except Exception as error:
+        if (
+            connection is not None
+            and isinstance(error, AssertionError)
+            and isinstance(error.__context__, CancelledError)
+        ):
+            # psycopg 3.3 says so where it is cancelled on its way into a pipeline, and stays in there.
+            await connection.invalidate()
+            raise error.__context__ from None
         problem = translate(error, metadata)
         if problem is None:
             raise

@@ -69,8 +69,7 @@ class AggregateMapper(RowMapper[EntityT]):
         ]
 
     def _insert(self, connection: sa.Connection, added: Sequence[Tracked[EntityT]]) -> None:
-        parameters = [self.statements.insert_parameters(self._root(tracked.current)) for tracked in added]
-        connection.execute(self.statements.insert, parameters)
+        self._insertion.insert(connection, [self._root(tracked.current) for tracked in added])
         self._write_collections(connection, [(None, cast("Row", tracked.current)) for tracked in added])
 
     def _update(self, connection: sa.Connection, changed: Sequence[Tracked[EntityT]]) -> None:

@@ -11,6 +11,7 @@ from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read, run
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.adapters.sqlalchemy.mapping.batches import Batches
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
+from cleanarch_kit.adapters.sqlalchemy.mapping.insertion import Insertion
 from cleanarch_kit.adapters.sqlalchemy.mapping.scoped_statements import ScopedStatements
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import compile_condition
@@ -51,6 +52,7 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         self.versioned = mapping.version_position is not None
         statements = Statements(mapping)
         self.run_by(statements, Batches(mapping, statements))
+        self._insertion = Insertion(mapping, statements)
         self._searches: dict[str, Searches] = {}
         self.definition: tuple[object, ...] = mapping.columns
         self._scoped: dict[Hashable, tuple[ScopedStatements, Batches]] = {}
@@ -161,8 +163,7 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         return rows
 
     def _insert(self, connection: sa.Connection, added: Sequence[Tracked[EntityT]]) -> None:
-        parameters = [self.statements.insert_parameters(cast("Row", tracked.current)) for tracked in added]
-        connection.execute(self.statements.insert, parameters)
+        self._insertion.insert(connection, [cast("Row", tracked.current) for tracked in added])
 
     def _update(self, connection: sa.Connection, changed: Sequence[Tracked[EntityT]]) -> None:
         statements = self.statements
