@@ -406,6 +406,19 @@ async def test_a_bus_without_a_scope_says_what_to_do() -> None:
     assert await bus.bound(provide({Users: Users})).execute(Create("Ada")) == 1
 
 
+async def test_without_a_scope_a_handler_may_send_messages_and_middleware_stand_inside() -> None:
+    @handles(Create)
+    async def outer(command: Create, *, bus: CommandBus) -> int:
+        with pytest.raises(ValueError, match="broken"):
+            await bus.execute(Fail())
+        return 7
+
+    bus = MessageBus([outer, fail], scoped_middleware=[pass_on])
+    await bus.verify()
+    assert await bus.execute(Create("Ada")) == 7
+    assert "made by" not in bus.explain(Create)
+
+
 async def test_override_gives_a_bus_with_stand_ins_and_leaves_this_one_alone() -> None:
     @handles(Create)
     async def stand_in(command: Create) -> int:

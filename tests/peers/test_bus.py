@@ -18,12 +18,16 @@ from cleanarch_kit.application import (
     Command,
     CommandBus,
     Concurrent,
+    Correlation,
     MessageBus,
+    MessageContext,
     Repository,
     Resolve,
+    current_context,
     handles,
     on,
     provide,
+    scope_of,
 )
 from cleanarch_kit.domain import AggregateRoot, DomainEvent, EntityId
 from cleanarch_kit.errors import DefinitionError, DuplicateHandlerError, HandlerNotFoundError
@@ -197,6 +201,29 @@ async def test_a_nested_message_does_not_overwrite_the_one_that_is_being_handled
         [20, 21],
         [30, 31],
     ]
+
+
+async def test_a_nested_publication_does_not_overwrite_what_a_message_is_handled_with() -> None:
+    @on(Created)
+    async def send(event: Created, *, bus: CommandBus) -> None:
+        log.append(await bus.execute(Create(event.number + 1)))
+
+    @dataclass(frozen=True)
+    class Outer(Command[tuple[int, MessageContext | None, MessageContext | None]]):
+        number: int
+
+    @handles(Outer)
+    async def outer(command: Outer) -> tuple[int, MessageContext | None, MessageContext | None]:
+        before = current_context()
+        await publisher.publish(Created(number=command.number))
+        return command.number, before, current_context()
+
+    bus = MessageBus([outer, create], middleware=[Correlation()])
+    publisher = InMemoryEventPublisher([send], scope=scope_of({CommandBus: lambda: bus}))
+    for number, before, after in await asyncio.gather(*(bus.execute(Outer(number)) for number in (10, 20))):
+        assert number in {10, 20}
+        assert before is after is not None
+    assert sorted(log, key=str) == [11, 21]
 
 
 async def test_a_handler_is_not_shared_by_two_messages() -> None:

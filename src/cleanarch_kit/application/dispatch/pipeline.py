@@ -21,7 +21,7 @@ from cleanarch_kit.application.middleware.protocol import (
     Placement,
     ScopedMiddleware,
 )
-from cleanarch_kit.application.scope import Resolve, Scope
+from cleanarch_kit.application.scope import Resolve, Scope, scope_of
 from cleanarch_kit.errors import DefinitionError
 
 __all__ = ["Pipeline", "compile_pipeline", "name_of"]
@@ -68,8 +68,10 @@ def compile_pipeline(
     chosen = _applying(scoped_middleware, handler.subject)
     inner = tuple(_inside(step, stream=stream) for step in chosen)
     _check_order(handler, [*outer, *chosen])
-    needed = [*(dependency for step in inner for dependency in step.dependencies), *handler.dependencies]
-    invocation = compile_invocation(handler, inner, scope, views, stream=stream)
+    asked = [*(dependency for step in inner for dependency in step.dependencies), *handler.dependencies]
+    needed = tuple(dependency for dependency in asked if dependency.key not in views)
+    opened = scope or (None if needed else scope_of({}))  # a bus within the running scope needs none in particular
+    invocation = compile_invocation(handler, inner, opened, views, stream=stream)
     run = _wrapped(targets, invocation.run)
     joining = [
         target for step, target in zip(outer, targets, strict=True) if not getattr(step, "needs_fresh_scope", False)
@@ -79,8 +81,8 @@ def compile_pipeline(
         handler=handler,
         outer=outer,
         inner=inner,
-        scope=scope if needed or inner else None,
-        needed=tuple(dependency for dependency in needed if dependency.key not in views),
+        scope=scope if asked or inner else None,
+        needed=needed,
         run=(lambda query: isolated(run(query))) if stream else run,
         join=(lambda query, resolve: isolated(join(query, resolve))) if stream else join,
     )
