@@ -6,16 +6,10 @@ from typing import Any
 
 import pytest
 
-from cleanarch_kit.application.tracking.identity_map import (
-    DataMapper,
-    IdentityMap,
-    Status,
-    Tracked,
-    pull_events,
-    set_version,
-)
+from cleanarch_kit.application.tracking.data_mapper import DataMapper, Status, Tracked
+from cleanarch_kit.application.tracking.identity_map import IdentityMap, pull_events, set_version
 from cleanarch_kit.domain import AggregateRoot, DomainEvent
-from cleanarch_kit.errors import ConcurrencyError, NotFoundError
+from cleanarch_kit.errors import ConcurrencyError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,16 +170,6 @@ def test_a_mapper_without_versions_has_none() -> None:
     assert (root.place, roots.by_id[1].version) == ("c", None)
 
 
-def test_a_stale_entity_is_a_conflict_or_was_never_there() -> None:
-    mapper = Mapper()
-    conflict = mapper.stale(Tracked(Root(id=1), None, 4, Status.STORED))
-    assert isinstance(conflict, ConcurrencyError)
-    assert (conflict.entity, conflict.id, conflict.expected) == ("Root", 1, 4)
-    for version in (0, None):
-        missing = mapper.stale(Tracked(Root(id=1), None, version, Status.STORED))
-        assert isinstance(missing, NotFoundError)
-
-
 def test_versions_and_events_of_whatever_is_stored() -> None:
     @dataclass(frozen=True)
     class Frozen:
@@ -200,3 +184,60 @@ def test_versions_and_events_of_whatever_is_stored() -> None:
     root.record_event(event := Moved())
     assert pull_events(root) == (event,)
     assert pull_events(root) == pull_events(plain) == ()
+
+
+class Distinct(Mapper):
+    """Counts the comparisons of single entities; what is read at once has no identity twice."""
+
+    distinct = True
+    compared = 0
+
+    def snapshot(self, entity: Root) -> object:
+        self.compared += 1
+        return super().snapshot(entity)
+
+    def intact(self, entities: Sequence[Root], snapshots: Sequence[object]) -> bool:
+        return [(it.id, it.place, it.version) for it in entities] == list(snapshots)
+
+
+@pytest.fixture
+def read() -> IdentityMap[Root, None]:
+    return IdentityMap(Distinct())
+
+
+def test_what_was_only_read_is_compared_as_a_whole(read: IdentityMap[Root, None]) -> None:
+    one, two = read.admit([(1, "a", 1), (2, "a", 1)])
+    assert (read.scan([], list[object]().append), read.changed) == ([], False)
+    assert isinstance(read.mapper, Distinct)
+    assert read.mapper.compared == 0
+    two.place = "b"
+    assert read.changed
+    (changed,) = read.scan([], list[object]().append)
+    assert (changed.entity, changed.version, two.version, one.version) == (two, 1, 2, 1)
+
+
+def test_what_was_only_read_is_found_and_told_apart(read: IdentityMap[Root, None]) -> None:
+    one, two = read.admit([(1, "a", 1), (2, "a", 1)])
+    given = read.admit([(2, "newer", 2), (3, "c", 1)])
+    assert given[0] is two
+    assert [tracked.entity for tracked in read.by_id.values()] == [one, two, given[1]]
+
+
+def test_an_event_alone_makes_the_next_version_of_what_was_only_read(read: IdentityMap[Root, None]) -> None:
+    (root,) = read.admit([(1, "a", 1)])
+    root.record_event(Moved())
+    recorded: list[tuple[AggregateRoot[Any], tuple[DomainEvent, ...]]] = []
+    (changed,) = read.scan(recorded, list[object]().append)
+    assert (changed.entity, root.version, len(recorded)) == (root, 2, 1)
+
+
+def test_the_version_that_counts_is_the_one_that_was_read(read: IdentityMap[Root, None]) -> None:
+    (root,) = read.admit([(1, "a", 3)])
+    root.version = 1
+    assert read.by_id[1].version == 3
+
+
+def test_the_callers_list_is_its_own(read: IdentityMap[Root, None]) -> None:
+    entities = read.admit([(1, "a", 1), (2, "a", 1)])
+    entities.clear()
+    assert list(read.by_id) == [1, 2]

@@ -12,7 +12,7 @@ from cleanarch_kit.adapters.memory import InMemoryRepository, InMemoryStore, InM
 from cleanarch_kit.adapters.memory.mapper import InMemoryMapper
 from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
 from cleanarch_kit.application import Envelope, PendingEvent, UnitOfWork, current_unit_of_work
-from cleanarch_kit.application.tracking.identity_map import Tracked
+from cleanarch_kit.application.tracking.data_mapper import Tracked
 from cleanarch_kit.domain import AggregateRoot, DomainEvent, EntityId
 from cleanarch_kit.errors import DuplicateError, EventEncodingError, TransientError, UnitOfWorkStateError
 

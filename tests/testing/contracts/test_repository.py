@@ -12,7 +12,7 @@ from cleanarch_kit.adapters.memory.store import Row
 from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
 from cleanarch_kit.application import CursorPage, CursorRequest
 from cleanarch_kit.application.pagination.keyset import Keyset
-from cleanarch_kit.application.tracking.identity_map import Tracked
+from cleanarch_kit.application.tracking.data_mapper import Tracked
 from cleanarch_kit.domain.criteria import Criterion, Node, Ordering, TextMatch
 from cleanarch_kit.testing import Book, BookId, Note, NoteId, RepositoryContract, Subject
 

@@ -11,7 +11,7 @@ from cleanarch_kit.adapters.memory.state import State, capture, rebuild, restore
 from cleanarch_kit.adapters.memory.store import Row, unique_key
 from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
 from cleanarch_kit.application.ports.repository import Identified
-from cleanarch_kit.application.tracking.identity_map import DataMapper, Tracked
+from cleanarch_kit.application.tracking.data_mapper import DataMapper, Tracked
 from cleanarch_kit.domain.criteria import Node
 from cleanarch_kit.domain.evaluation import evaluate
 from cleanarch_kit.errors import DuplicateError

@@ -15,7 +15,7 @@ from cleanarch_kit.adapters.memory.unit_of_work import InMemoryUnitOfWork
 from cleanarch_kit.application.pagination.keyset import Keyset, cursor_page, keyset_of
 from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest
 from cleanarch_kit.application.ports.repository import Identified, Repository
-from cleanarch_kit.application.tracking.identity_map import DataMapper
+from cleanarch_kit.application.tracking.data_mapper import DataMapper
 from cleanarch_kit.application.tracking.repository import TrackingRepository
 from cleanarch_kit.application.type_arguments import type_argument
 from cleanarch_kit.domain.criteria import Criterion, Node, Ordering

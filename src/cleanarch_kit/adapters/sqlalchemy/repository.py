@@ -18,7 +18,7 @@ from cleanarch_kit.adapters.sqlalchemy.searching.reader import Reader
 from cleanarch_kit.adapters.sqlalchemy.searching.searching_repository import SqlSearchingRepository
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 from cleanarch_kit.application.ports.repository import Identified
-from cleanarch_kit.application.tracking.identity_map import DataMapper
+from cleanarch_kit.application.tracking.data_mapper import DataMapper
 from cleanarch_kit.domain.criteria import Node
 from cleanarch_kit.errors import DefinitionError, MappingError
 

@@ -8,14 +8,8 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from cleanarch_kit.application.ports.outbox import PendingEvent
 from cleanarch_kit.application.ports.repository import Identified
-from cleanarch_kit.application.tracking.identity_map import (
-    DataMapper,
-    IdentityMap,
-    Status,
-    Tracked,
-    pull_events,
-    set_version,
-)
+from cleanarch_kit.application.tracking.data_mapper import DataMapper, Status, Tracked
+from cleanarch_kit.application.tracking.identity_map import IdentityMap, pull_events, set_version
 from cleanarch_kit.domain.criteria import Node
 from cleanarch_kit.domain.entity import AggregateRoot
 from cleanarch_kit.domain.event import DomainEvent

@@ -1,30 +1,21 @@
-"""What a unit of work remembers of the entities that it has seen, and what it asks of an adapter to store them."""
+"""What a unit of work remembers of the entities that it has seen."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum, auto
-from typing import Any, Generic, TypeVar, cast
+from operator import attrgetter
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from cleanarch_kit.application.ports.repository import Identified
+from cleanarch_kit.application.tracking.data_mapper import DataMapper, Status, Tracked
 from cleanarch_kit.domain.criteria import Node
 from cleanarch_kit.domain.entity import AggregateRoot
 from cleanarch_kit.domain.evaluation import evaluate
 from cleanarch_kit.domain.event import DomainEvent
-from cleanarch_kit.errors import ConcurrencyError, NotFoundError, OutOfScopeError, UnitOfWorkStateError
+from cleanarch_kit.errors import ConcurrencyError, OutOfScopeError, UnitOfWorkStateError
 
-__all__ = ["DataMapper", "IdentityMap", "Status", "Tracked", "pull_events", "set_version"]
+__all__ = ["IdentityMap", "pull_events", "set_version"]
 
 EntityT = TypeVar("EntityT", bound=Identified)
 ConnectionT = TypeVar("ConnectionT")
-
-
-class Status(Enum):
-    """What the store knows of a tracked entity."""
-
-    NEW = auto()
-    STORED = auto()
-    EXPIRED = auto()
-    DELETED = auto()
 
 
 _STORED = Status.STORED
@@ -32,125 +23,55 @@ _OTHER_IDENTITY = (
     "the identity of a tracked {entity} was changed, which would write over another one:"
     " add a new {entity} and delete the old one"
 )
+_pending_events = attrgetter("_pending_events")
 
 
-class Tracked(Generic[EntityT]):
-    """One entity that a unit of work knows.
+class _Reading(NamedTuple):
+    """What was read at once, with what is needed to track it."""
 
-    Attributes:
-        entity: the only object with its identity in this unit of work.
-        snapshot: what the store holds of it; None where that is not known, so that it is written as a whole.
-        current: what is to be written. A mapper replaces it where the store makes something else of it.
-        version: the version that the store holds; 0 for none, None for an entity without a version.
-        status: what the store knows of it.
-    """
-
-    __slots__ = ("current", "entity", "snapshot", "status", "version")
-
-    current: object
-
-    def __init__(self, entity: EntityT, snapshot: object, version: int | None, status: Status) -> None:
-        self.entity = entity
-        self.snapshot = snapshot
-        self.version = version
-        self.status = status
-
-
-class DataMapper(ABC, Generic[EntityT, ConnectionT]):
-    """Moves the entities of one type between objects and a store: what an adapter implements.
-
-    It keeps nothing between two calls. A snapshot is whatever it wants to remember of a stored entity, comparable
-    with ``==``: a row, for example. Errors of the store are raised as `StorageError`.
-
-    Attributes:
-        entity_type: type of the entities.
-        versioned: whether they have a ``version``, which the store keeps.
-    """
-
-    entity_type: type[EntityT]
-    versioned: bool
-
-    @abstractmethod
-    def snapshot(self, entity: EntityT) -> object:
-        """What would be stored of the entity as it is now, its version included."""
-
-    @abstractmethod
-    def load(self, snapshot: object) -> EntityT:
-        """A new object with the state of a snapshot, made without running its constructor."""
-
-    @abstractmethod
-    def restore(self, entity: EntityT, snapshot: object) -> None:
-        """Give an object the state of a snapshot. Pending events are not its business."""
-
-    @abstractmethod
-    async def fetch(
-        self,
-        connection: ConnectionT,
-        identity: object,
-        *,
-        for_update: bool,
-        skip_locked: bool,
-    ) -> object | None:
-        """Read the snapshot of one entity, or None. See `Repository.get_by_id`."""
-
-    @abstractmethod
-    async def insert(self, connection: ConnectionT, added: Sequence[Tracked[EntityT]]) -> None:
-        """Write new entities, as their ``current`` says."""
-
-    @abstractmethod
-    async def update(self, connection: ConnectionT, changed: Sequence[Tracked[EntityT]]) -> None:
-        """Write what differs between ``snapshot`` and ``current``, where the store has ``version``.
-
-        Raises:
-            ConcurrencyError, NotFoundError: the store has no such row; what `stale` gives.
-        """
-
-    @abstractmethod
-    async def delete(self, connection: ConnectionT, removed: Sequence[Tracked[EntityT]]) -> None:
-        """Delete entities where the store has ``version``.
-
-        Raises:
-            ConcurrencyError: the store has no such row of an entity with a version; what `stale` gives. One without
-                a version that is gone already is no error.
-        """
-
-    @abstractmethod
-    async def delete_by_id(self, connection: ConnectionT, identity: object) -> bool:
-        """Delete one entity, whatever its version, and tell whether there was one."""
-
-    def stale(self, tracked: Tracked[EntityT]) -> ConcurrencyError | NotFoundError:
-        """The error to raise when the store has no such row, or none of the version that is tracked."""
-        name = self.entity_type.__name__
-        if tracked.version:
-            return ConcurrencyError(name, tracked.entity.id, tracked.version)
-        return NotFoundError(name, tracked.entity.id)
+    identities: Sequence[object]
+    versions: Sequence[int | None]
+    entities: Sequence[Any]
+    snapshots: Sequence[object]
 
 
 class IdentityMap(Generic[EntityT, ConnectionT]):
     """The tracked entities of one type, each once.
+
+    What is read first is only put into the map when somebody looks into it: a unit of work that reads one page, and
+    changes nothing, never does.
 
     Args:
         mapper: what stores them, within the scope where there is one.
         scope: the row scope; None for all there are.
 
     Attributes:
-        by_id: the tracked entities, in the order in which they were first seen.
         mapper: as given.
         scope: as given.
     """
 
-    __slots__ = ("_records", "_versioned", "by_id", "mapper", "scope")
+    __slots__ = ("_by_id", "_reading", "_records", "_versioned", "mapper", "scope")
 
     def __init__(self, mapper: DataMapper[EntityT, ConnectionT], scope: Node | None = None) -> None:
-        self.by_id: dict[object, Tracked[EntityT]] = {}
         self.mapper = mapper
         self.scope = scope
+        self._by_id: dict[object, Tracked[EntityT]] = {}
+        self._reading: _Reading | None = None
         self._versioned = mapper.versioned
         self._records = issubclass(mapper.entity_type, AggregateRoot)
 
     def make(self, entity: EntityT, status: Status) -> Tracked[EntityT]:
         """What is to be known of an entity of which the store's state is not known."""
         return Tracked(entity, None, getattr(entity, "version", 0) if self._versioned else None, status)
+
+    @property
+    def by_id(self) -> dict[object, Tracked[EntityT]]:
+        """The tracked entities, in the order in which they were first seen."""
+        if self._reading is not None:
+            for identity, version, entity, snapshot in zip(*self._reading, strict=True):
+                self._by_id[identity] = Tracked(entity, snapshot, version, _STORED)
+            self._reading = None
+        return self._by_id
 
     def track(self, entity: EntityT, status: Status) -> Tracked[EntityT]:
         """Track an entity of which the store's state is not known."""
@@ -176,11 +97,17 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
         Raises:
             ConcurrencyError: an object to be refreshed has changes of its own, and the store has changed too.
         """
-        by_id, versioned = self.by_id, self._versioned
-        entities: list[Any] = list(map(self.mapper.load, snapshots))  # Any: some have a version, some have none
-        for position, (entity, snapshot) in enumerate(zip(entities, snapshots, strict=True)):
-            fresh = Tracked(entity, snapshot, entity.version if versioned else None, _STORED)
-            tracked = by_id.setdefault(entity.id, fresh)
+        entities: list[Any] = self.mapper.load_all(snapshots)  # Any: some have a version, some have none
+        identities = [entity.id for entity in entities]
+        versions = [entity.version for entity in entities] if self._versioned else [None] * len(entities)
+        reading = _Reading(identities, versions, entities.copy(), snapshots)
+        if self.mapper.distinct and not self._by_id and self._reading is None:
+            self._reading = reading
+            return entities
+        by_id = self.by_id
+        for position, (identity, version, entity, snapshot) in enumerate(zip(*reading, strict=True)):
+            fresh = Tracked(entity, snapshot, version, _STORED)
+            tracked = by_id.setdefault(identity, fresh)
             if tracked is not fresh:
                 entities[position] = tracked.entity
                 if refresh or tracked.status is not _STORED:
@@ -207,6 +134,8 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
             UnitOfWorkStateError: an entity has another identity than when it was first seen.
             OutOfScopeError: an entity that has to be written lies outside of the row scope.
         """
+        if self._is_as_read():
+            return []
         mapper, versioned, records, scope = self.mapper, self._versioned, self._records, self.scope
         snapshot = mapper.snapshot
         changed: list[Tracked[EntityT]] = []
@@ -244,7 +173,9 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
     def changed(self) -> bool:
         """Whether an entity is in another state than in the store."""
         snapshot = self.mapper.snapshot
-        return any(snapshot(tracked.entity) != tracked.snapshot for tracked in self.by_id.values())
+        return not self._is_as_read() and any(
+            snapshot(tracked.entity) != tracked.snapshot for tracked in self.by_id.values()
+        )
 
     def expire(self) -> None:
         """Let entities be read anew by the next read that meets them; not those that are still to be written."""
@@ -268,6 +199,13 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
                 self.mapper.restore(entity, tracked.snapshot)
             if tracked not in known or known[tracked] is not tracked.snapshot:
                 tracked.status = Status.EXPIRED
+
+    def _is_as_read(self) -> bool:
+        """Whether there is nothing but what was read first, certainly unchanged, and without events."""
+        reading = self._reading
+        if reading is None or (self._records and any(map(_pending_events, reading.entities))):
+            return False
+        return self.mapper.intact(reading.entities, reading.snapshots)
 
     def _refresh(self, tracked: Tracked[EntityT], snapshot: object) -> None:
         mapper, entity = self.mapper, tracked.entity

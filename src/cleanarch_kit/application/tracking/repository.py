@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from cleanarch_kit.application.pagination.cursor import CursorCodec
 from cleanarch_kit.application.ports.repository import Identified, SearchableRepository
-from cleanarch_kit.application.tracking.identity_map import DataMapper, Status
+from cleanarch_kit.application.tracking.data_mapper import DataMapper, Status
 from cleanarch_kit.application.tracking.unit_of_work import TrackingUnitOfWork
 from cleanarch_kit.application.tracking.usage_guard import Phase
 from cleanarch_kit.domain.criteria import And, Criterion, Node

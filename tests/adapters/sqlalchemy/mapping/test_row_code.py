@@ -290,3 +290,41 @@ def test_a_value_that_works_out_a_field_is_built_by_its_constructor(validate: bo
     with pytest.raises(CorruptRowError) as caught:
         of_road.load((*row[:2], 4, 1, None, None))
     assert (caught.value.id, caught.value.field) == (road.id, "stretch")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": UserId(uuid4())},
+        {"version": 9},
+        {"email": Email("z@example.com")},
+        {"role": Role.USER},
+        {"rights": Right.READ},
+        {"sku": Sku("S2")},
+        {"sku": None},
+        {"balance": Money(6, "EUR")},
+        {"balance": Money(5, "JPY")},
+        {"address": None},
+        {"address": Address("Main St", None, None)},
+        {"address": Address("Main St", Money(1, "EUR"), None)},
+        {"span": Span(1, 7)},
+        {"tags": ["b"]},
+        {"nick": Email("a@b.example")},
+    ],
+)
+def test_what_was_loaded_is_intact_until_a_field_of_it_is_another(change: dict[str, object]) -> None:
+    functions = code()
+    rows = [functions.dump(a_user()), functions.dump(a_user(sku=None, address=None, span=None))]
+    loaded = functions.load_all(rows)
+    assert functions.intact(loaded, rows)
+    ((name, value),) = change.items()
+    setattr(loaded[0], name, value)
+    assert not functions.intact(loaded, rows)
+
+
+def test_a_list_that_was_changed_in_place_is_not_intact() -> None:
+    functions = code()
+    rows = [functions.dump(a_user()), functions.dump(a_user())]
+    loaded = functions.load_all(rows)
+    loaded[1].tags.append("b")
+    assert not functions.intact(loaded, rows)

@@ -1,6 +1,6 @@
 """`AggregateMapper`: how an aggregate of several tables is stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar, cast
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMappi
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned, OwnedRows
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
 from cleanarch_kit.application.ports.repository import Identified
-from cleanarch_kit.application.tracking.identity_map import Tracked
+from cleanarch_kit.application.tracking.data_mapper import Tracked
 
 __all__ = ["AggregateMapper"]
 
@@ -38,19 +38,26 @@ class AggregateMapper(RowMapper[EntityT]):
         """The rows of an aggregate. See `DataMapper.snapshot`."""
         return (*self.dump_row(entity), *(rows.dump(entity) for rows in self._collections))
 
-    def load(self, snapshot: object) -> EntityT:
-        """The aggregate of its rows. See `DataMapper.load`."""
-        cells = cast("Row", snapshot)
-        entity = self.load_row(cells[: self._width])
-        for collection, rows in zip(self._collections, cells[self._width :], strict=True):
-            collection.fill(entity, rows)
-        return entity
+    def load_all(self, snapshots: Sequence[object]) -> list[EntityT]:
+        """The aggregates of their rows. See `DataMapper.load_all`."""
+        entities = super().load_all(list(map(self._root, snapshots)))
+        for entity, snapshot in zip(entities, snapshots, strict=True):
+            for collection, rows in self._collected(snapshot):
+                collection.fill(entity, rows)
+        return entities
+
+    def intact(self, entities: Sequence[EntityT], snapshots: Sequence[object]) -> bool:
+        """Whether aggregates have the rows that they had. See `DataMapper.intact`."""
+        return super().intact(entities, list(map(self._root, snapshots))) and all(
+            collection.dump(entity) == rows
+            for entity, snapshot in zip(entities, snapshots, strict=True)
+            for collection, rows in self._collected(snapshot)
+        )
 
     def restore(self, entity: EntityT, snapshot: object) -> None:
         """Give an aggregate the state of its rows. See `DataMapper.restore`."""
-        cells = cast("Row", snapshot)
-        self.mapping.restore(entity, self.load_row(cells[: self._width]))
-        for collection, rows in zip(self._collections, cells[self._width :], strict=True):
+        super().restore(entity, self._root(snapshot))
+        for collection, rows in self._collected(snapshot):
             collection.refill(entity, rows)
 
     def read(self, connection: sa.Connection, statement: AnySelect, parameters: Parameters) -> list[Row]:
@@ -126,6 +133,9 @@ class AggregateMapper(RowMapper[EntityT]):
 
     def _root(self, snapshot: object) -> Row:
         return cast("Row", snapshot)[: self._width]
+
+    def _collected(self, snapshot: object) -> Iterator[tuple[OwnedRows, Mapping[Row, Row]]]:
+        return zip(self._collections, cast("Row", snapshot)[self._width :], strict=True)
 
     def _identity(self, row: Row) -> Row:
         return tuple(row[position] for position in self.mapping.identity_positions)

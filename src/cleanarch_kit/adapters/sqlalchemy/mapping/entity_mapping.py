@@ -32,12 +32,15 @@ class EntityMapping(Generic[EntityT]):
         table: its table.
         nodes: where each field lies.
         columns: the table's columns, as they stand in a row.
-        load: gives the entity of a row.
+        load_all: gives the entities of rows.
+        load: gives the entity of one row.
         dump: gives the row of an entity.
+        intact: tells whether entities are still as their rows made them, see `RowCode`.
         identity: gives the values of the identity's columns for an identity.
         source: source of the generated functions.
         identity_positions: positions of the identity's columns in a row.
         version_position: position of the version in a row, or None where the entity has none.
+        distinct: whether no two rows of the table can have the same identity, which its primary key sees to.
     """
 
     def __init__(self, entity_type: type[EntityT], table: sa.Table, rules: MappingRules) -> None:
@@ -48,11 +51,15 @@ class EntityMapping(Generic[EntityT]):
         self.table = table
         self.nodes: Mapping[str, FieldNode] = derived.nodes
         self.columns = derived.columns
+        self.load_all: Callable[[Iterable[Row]], list[EntityT]] = code.load_all
         self.load: Callable[[Row], EntityT] = code.load
         self.dump: Callable[[EntityT], Row] = code.dump
+        self.intact: Callable[[Iterable[EntityT], Iterable[Row]], bool] = code.intact
         self.identity: Callable[[object], Row] = code.identity
         self.source = code.source
         self.identity_positions = self._positions(columns_of(derived.nodes[rules.key]))
+        key = list(table.primary_key)
+        self.distinct = bool(key) and {self.columns[at] for at in self.identity_positions}.issuperset(key)
         version = derived.nodes.get("version")
         self.version_position = None if version is None else self._positions(columns_of(version))[0]
 

@@ -24,6 +24,7 @@ __all__ = [
     "columns_of",
     "is_class",
     "is_wrapper",
+    "leaves_of",
     "resolved_hints",
     "simplify",
 ]
@@ -79,11 +80,22 @@ FieldNode = Leaf | Wrapped | Composite
 
 def columns_of(node: FieldNode) -> Iterator[AnyColumn]:
     """The columns of a field, in the order of its parts."""
-    if isinstance(node, Composite):
-        for _, part in node.parts:
-            yield from columns_of(part)
-    else:
-        yield node.column
+    return (leaf.column for leaf in leaves_of(node))
+
+
+def leaves_of(node: FieldNode, *, required: bool = False) -> Iterator[Leaf | Wrapped]:
+    """What of a field lies in a column each, in the order of its parts.
+
+    Args:
+        node: the field.
+        required: leave out what may be None where the field itself is not.
+    """
+    if not isinstance(node, Composite):
+        yield node
+        return
+    for _, part in node.parts:
+        if not (required and part.optional):
+            yield from leaves_of(part, required=required)
 
 
 def resolved_hints(cls: type) -> dict[str, object]:

@@ -88,7 +88,7 @@ class OwnedRows:
 
     def fill(self, aggregate: object, rows: Mapping[Row, Row]) -> None:
         """Give an aggregate its collection."""
-        object.__setattr__(aggregate, self.name, self._collect(map(self._mapping.load, rows.values())))
+        object.__setattr__(aggregate, self.name, self._collect(self._mapping.load_all(rows.values())))
 
     def refill(self, aggregate: object, rows: Mapping[Row, Row]) -> None:
         """Give an aggregate the collection that it had, with the same objects as far as they are still there."""

@@ -1,24 +1,24 @@
-"""Writing the functions that turn a row into an entity and an entity into a row.
+"""Writing the functions that turn rows into entities and an entity into a row.
 
 They are written out once per entity, field by field, as a person would write them: a page of a hundred rows is loaded
-without looking anything up in a mapping. The source is kept, to be read and stepped through.
+in one loop, without looking anything up in a mapping. The source is kept, to be read and stepped through.
 """
 
 import copy
 import inspect
-import linecache
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
+from types import MemberDescriptorType
 from typing import Any, NoReturn, get_origin
 from uuid import UUID
 
-from cleanarch_kit.adapters.sqlalchemy._loose_types import Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy._loose_types import Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import Derived, MappingRules
-from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
+from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of, leaves_of
+from cleanarch_kit.adapters.sqlalchemy.mapping.source_code import SourceCode
 from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.errors import CorruptRowError
 
@@ -35,14 +35,19 @@ class RowCode:
     Row and entity share nothing that can change: lists and the like are copied.
 
     Attributes:
-        load: gives the entity of a row. Runs no constructor unless it validates.
+        load_all: gives the entities of rows. Runs no constructor unless it validates.
+        load: gives the entity of one row.
         dump: gives the row of an entity.
+        intact: tells whether entities are still as these rows made them: they hold the very objects of their rows.
+            False also where only a comparison of the rows could tell.
         identity: gives the values of the identity's columns for an identity.
         source: the text of them all.
     """
 
+    load_all: Callable[[Iterable[Any]], list[Any]]
     load: Callable[[Any], Any]
     dump: Callable[[Any], Row]
+    intact: Callable[[Iterable[Any], Iterable[Any]], bool]
     identity: Callable[[Any], Row]
     source: str
 
@@ -59,7 +64,7 @@ def write_row_code(entity_type: type, derived: Derived, rules: MappingRules) -> 
 
 
 class _Writer:
-    """Writes line by line; what the code refers to is kept under the name it has there."""
+    """Writes field by field."""
 
     def __init__(self, entity_type: type, derived: Derived, rules: MappingRules) -> None:
         self._entity = entity_type
@@ -69,68 +74,95 @@ class _Writer:
         self._defaults = derived.defaults
         self._validate = rules.validate
         self._may_be_corrupt = rules.validate or any(map(_has_derived_field, derived.nodes.values()))
-        self._lines: list[str] = []
-        self._depth = 0
-        self._variables = 0
-        self._globals: Parameters = {
-            "new": object.__new__,
-            "assign": object.__setattr__,
-            "store": inspect.getattr_static(ScalarValue, "value").__set__,
-            "deepcopy": copy.deepcopy,
-            "checked": _checked,
-            "present": _present,
-            "InvalidField": _InvalidFieldError,
-        }
+        self._setters: dict[MemberDescriptorType, Callable[[Any, object], None]] = {}
         self._cells = {id(column): f"c{index}" for index, column in enumerate(derived.columns)}
-        self._globals["corrupt"] = self._corruption()
+        self._code = SourceCode(
+            new=object.__new__,
+            assign=object.__setattr__,
+            deepcopy=copy.deepcopy,
+            checked=_checked,
+            present=_present,
+            InvalidField=_InvalidFieldError,
+            corrupt=self._corruption(),
+        )
         self._unpack = f"{', '.join(self._cells.values())}, = row"
 
     def compiled(self) -> RowCode:
         if not self._own_code:
             self._write_load()
             self._write_dump()
+            self._write_intact()
         self._write_identity()
-        source = "\n".join(self._lines) + "\n"
-        file = f"<rows of {self._entity.__module__}.{self._entity.__qualname__}>"
-        exec(compile(source, file, "exec"), self._globals)  # noqa: S102 - text of our own, from names in the program
-        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        names = self._globals
-        return RowCode(names.get("load", _theirs), names.get("dump", _theirs), names["identity"], source)
+        written = self._code.compiled(f"<rows of {self._entity.__module__}.{self._entity.__qualname__}>")
+        load_all, load, dump, intact = (written.get(name, _theirs) for name in ("load_all", "load", "dump", "intact"))
+        return RowCode(load_all, load, dump, intact, written["identity"], self._code.text)
 
     def _write_load(self) -> None:
-        with self._block("def load(row):"):
-            self._add(self._unpack)
-            if not self._may_be_corrupt:
-                return self._write_loading()
-            with self._block("try:"):
-                self._write_loading()
-            with self._block("except InvalidField as error:"):
-                self._add("field = error.args[0]")
-            return self._add("corrupt(row, field)")
+        with self._code.block("def load_all(rows):"):
+            self._code.add("entities = []")
+            with self._code.block("for row in rows:"):
+                self._code.add(self._unpack)
+                if self._may_be_corrupt:
+                    self._write_guarded_loading()
+                else:
+                    self._write_loading()
+            self._code.add("return entities")
+        with self._code.block("def load(row):"):
+            self._code.add("return load_all((row,))[0]")
+
+    def _write_guarded_loading(self) -> None:
+        with self._code.block("try:"):
+            self._write_loading()
+            self._code.add("continue")
+        with self._code.block("except InvalidField as error:"):
+            self._code.add("field = error.args[0]")
+        self._code.add("corrupt(row, field)")
 
     def _write_loading(self) -> None:
         values = {name: self._loaded(name, node) for name, node in self._nodes.items()}
-        entity = self._name(self._entity)
         if self._validate:
             taken = [field.name for field in fields(self._entity) if field.init and field.name in values]
             arguments = "".join(f", {name}={values.pop(name)}" for name in taken)
-            self._add(f"entity = checked(None, {entity}{arguments})")
+            self._code.add(f"entity = checked(None, {self._class(self._entity)}{arguments})")
         else:
-            self._add(f"entity = new({entity})")
+            self._code.add(f"entity = new({self._class(self._entity)})")
         values |= {name: self._default(default) for name, default in self._defaults.items()}
-        plain = inspect.getattr_static(self._entity, "__setattr__") is object.__setattr__
+        self._write_attributes("entity", self._entity, values)
+        self._code.add("entities.append(entity)")
+
+    def _write_attributes(self, target: str, cls: type, values: Mapping[str, str]) -> None:
+        """Write what sets the attributes of an object, which may be frozen, by the cheapest way that there is."""
+        plain = inspect.getattr_static(cls, "__setattr__") is object.__setattr__
         for name, value in values.items():
-            self._add(f"entity.{name} = {value}" if plain else f"assign(entity, {name!r}, {value})")
-        self._add("return entity")
+            slot = inspect.getattr_static(cls, name, None)
+            if plain:
+                self._code.add(f"{target}.{name} = {value}")
+            elif isinstance(slot, MemberDescriptorType):
+                setter = self._setters.setdefault(slot, slot.__set__)
+                self._code.add(
+                    f"{self._code.name(setter, f'set_{slot.__objclass__.__name__}_{name}')}({target}, {value})"
+                )
+            else:
+                self._code.add(f"assign({target}, {name!r}, {value})")
 
     def _write_dump(self) -> None:
-        with self._block("def dump(entity):"):
-            cells = [cell for name, node in self._nodes.items() for cell in self._dumped(f"entity.{name}", node)]
-            self._add(f"return {', '.join(cells)},")
+        with self._code.block("def dump(entity):"):
+            parts = [f"deepcopy({part})" if _is_mutable(leaf) else part for part, leaf, _ in self._dumped_fields()]
+            self._code.add(f"return {', '.join(parts)},")
+
+    def _write_intact(self) -> None:
+        with self._code.block("def intact(entities, rows):"):
+            with self._code.block("for entity, row in zip(entities, rows, strict=True):"):
+                self._code.add(self._unpack)
+                for part, leaf, cell in self._dumped_fields():
+                    differs = "!=" if _is_mutable(leaf) or _is_enum(leaf) else "is not"
+                    with self._code.block(f"if {cell} {differs} {f'({part})' if ' ' in part else part}:"):
+                        self._code.add("return False")
+            self._code.add("return True")
 
     def _write_identity(self) -> None:
-        with self._block("def identity(id):"):
-            self._add(f"return {', '.join(self._dumped('id', self._nodes[self._key]))},")
+        with self._code.block("def identity(id):"):
+            self._code.add(f"return {', '.join(self._dumped('id', self._nodes[self._key]))},")
 
     def _loaded(self, path: str, node: FieldNode) -> str:
         """Write what builds a field's value; gives the expression for it."""
@@ -141,55 +173,60 @@ class _Writer:
             return f"present({path!r}, {cell})" if self._validate and not node.optional else cell
         if not node.optional:
             return self._built(path, node)
-        variable = self._variable()
-        self._add(f"{variable} = None")
-        with self._block(f"if {self._presence(node)}:"):
-            self._add(f"{variable} = {self._built(path, node)}")
+        variable = self._code.variable()
+        self._code.add(f"{variable} = None")
+        with self._code.block(f"if {self._presence(node)}:"):
+            self._code.add(f"{variable} = {self._built(path, node)}")
         return variable
 
     def _built(self, path: str, node: Wrapped | Composite) -> str:
-        cls = self._name(node.type)
+        cls = self._class(node.type)
         if isinstance(node, Composite):
             parts = [(name, self._loaded(f"{path}.{name}", part)) for name, part in node.parts]
             if self._validate or _derives(node):
                 return f"checked({path!r}, {cls}{''.join(f', {name}={value}' for name, value in parts)})"
-            variable = self._variable()
-            self._add(f"{variable} = new({cls})")
-            for name, value in parts:
-                self._add(f"assign({variable}, {name!r}, {value})")
+            variable = self._code.variable()
+            self._code.add(f"{variable} = new({cls})")
+            self._write_attributes(variable, node.type, dict(parts))
             return variable
         cell = self._cells[id(node.column)]
         if self._validate:
             return f"checked({path!r}, {cls}, {cell})"
         if issubclass(node.type, ScalarValue):
-            variable = self._variable()
-            self._add(f"{variable} = new({cls})")
-            self._add(f"store({variable}, {cell})")
+            variable = self._code.variable()
+            self._code.add(f"{variable} = new({cls})")
+            self._write_attributes(variable, node.type, {"value": cell})
             return variable
         if issubclass(node.type, Flag):
             return f"{cls}({cell})"
-        members = self._name({member.value: member for member in node.type}, f"members_{node.type.__name__}")
+        members = self._code.name({member.value: member for member in node.type}, f"members_{node.type.__name__}")
         return f"{members}[{cell}] if {cell} in {members} else corrupt(row, {path!r})"
 
     def _presence(self, node: Wrapped | Composite) -> str:
         """The condition under which an optional value is there: its first part that must be, else any."""
         if isinstance(node, Wrapped):
             return f"{self._cells[id(node.column)]} is not None"
-        required = [*_required_leaves(node)][:1]
-        return " or ".join(f"{self._cells[id(leaf.column)]} is not None" for leaf in required or _leaves(node))
+        required = [*leaves_of(node, required=True)][:1]
+        return " or ".join(f"{self._cells[id(leaf.column)]} is not None" for leaf in required or leaves_of(node))
+
+    def _dumped_fields(self) -> Iterator[tuple[str, Leaf | Wrapped, str]]:
+        """For each column what the entity has for it, where it lies, and the variable with the row's cell."""
+        parts = [part for name, node in self._nodes.items() for part in self._dumped(f"entity.{name}", node)]
+        leaves = [leaf for node in self._nodes.values() for leaf in leaves_of(node)]
+        return zip(parts, leaves, self._cells.values(), strict=True)
 
     def _dumped(self, value: str, node: FieldNode, *, optional: bool = False) -> list[str]:
         """Expressions for the columns of a field; ``value`` is the expression for the field itself."""
         if isinstance(node, Leaf):
-            return [f"deepcopy({value})" if _is_mutable(node) else value]
+            return [value]
         optional = optional or node.optional
         if isinstance(node, Wrapped) and not optional:
-            return [f"{value}.value"]
-        variable = self._variable()
-        self._add(f"{variable} = {value}")
+            return [f"{value}.{_content(node)}"]
+        variable = self._code.variable()
+        self._code.add(f"{variable} = {value}")
         guard = f"None if {variable} is None else " if optional else ""
         if isinstance(node, Wrapped):
-            return [f"{guard}{variable}.value"]
+            return [f"{guard}{variable}.{_content(node)}"]
         return [
             cell
             for name, part in node.parts
@@ -210,33 +247,13 @@ class _Writer:
 
         return corrupt
 
-    def _variable(self) -> str:
-        self._variables += 1
-        return f"v{self._variables}"
-
     def _default(self, factory: Callable[[], object]) -> str:
         """The expression for a default; ``list[Event]()`` costs several times of ``[]``."""
-        return _LITERALS.get(get_origin(factory) or factory) or f"{self._name(factory)}()"
+        name = self._class(factory) if isinstance(factory, type) else self._code.name(factory, "default")
+        return _LITERALS.get(get_origin(factory) or factory) or f"{name}()"
 
-    def _name(self, thing: object, hint: str = "") -> str:
-        """The name under which the code knows a class or another object."""
-        base = hint or (thing.__name__ if isinstance(thing, type) else "default")
-        name = base
-        number = 1
-        while self._globals.setdefault(name, thing) is not thing:
-            number += 1
-            name = f"{base}_{number}"
-        return name
-
-    def _add(self, line: str) -> None:
-        self._lines.append("    " * self._depth + line)
-
-    @contextmanager
-    def _block(self, head: str) -> Generator[None]:
-        self._add(head)
-        self._depth += 1
-        yield
-        self._depth -= 1
+    def _class(self, cls: type) -> str:
+        return self._code.name(cls, cls.__name__)
 
 
 def _derives(node: Composite) -> bool:
@@ -248,19 +265,21 @@ def _has_derived_field(node: FieldNode) -> bool:
     return isinstance(node, Composite) and (_derives(node) or any(_has_derived_field(part) for _, part in node.parts))
 
 
-def _leaves(node: FieldNode) -> Iterator[Leaf | Wrapped]:
-    if isinstance(node, Composite):
-        for _, part in node.parts:
-            yield from _leaves(part)
-    else:
-        yield node
+def _is_mutable(leaf: Leaf | Wrapped) -> bool:
+    return isinstance(leaf, Leaf) and (leaf.hint is None or not issubclass(leaf.hint, _IMMUTABLE))
 
 
-def _is_mutable(leaf: Leaf) -> bool:
-    return leaf.hint is None or not issubclass(leaf.hint, _IMMUTABLE)
+def _is_enum(leaf: Leaf | Wrapped) -> bool:
+    return isinstance(leaf, Wrapped) and issubclass(leaf.type, Enum)
 
 
-def _theirs(_: object) -> NoReturn:
+def _content(leaf: Wrapped) -> str:
+    """The attribute with what a value holds; that of an enum's member costs a call under its usual name."""
+    usual = inspect.getattr_static(leaf.type, "value") is inspect.getattr_static(Enum, "value")
+    return "_value_" if usual else "value"
+
+
+def _theirs(*_: object) -> NoReturn:
     raise NotImplementedError("rows of this entity are turned by to_entity and to_row")
 
 
@@ -281,14 +300,3 @@ def _present(field: str, value: object) -> object:
     if value is None:
         raise _InvalidFieldError(field)
     return value
-
-
-def _required_leaves(node: Composite) -> Iterator[Leaf | Wrapped]:
-    """The parts that are there whenever the value is: not those of an optional value inside it."""
-    for _, part in node.parts:
-        if part.optional:
-            continue
-        if isinstance(part, Composite):
-            yield from _required_leaves(part)
-        else:
-            yield part

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
+from operator import itemgetter
 from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import compile_condition
 from cleanarch_kit.adapters.sqlalchemy.searching.searches import Searches
 from cleanarch_kit.application.ports.repository import Identified
-from cleanarch_kit.application.tracking.identity_map import DataMapper, Tracked
+from cleanarch_kit.application.tracking.data_mapper import DataMapper, Tracked
 from cleanarch_kit.domain.criteria import Node, parametrise
 
 __all__ = ["AnyMapper", "RowMapper", "affected_rows"]
@@ -26,6 +27,9 @@ EntityT = TypeVar("EntityT", bound=Identified)
 
 _SCOPES = 64
 """How many shapes of row scopes are kept."""
+
+_cells: Callable[[sa.Row[Any]], Row] = itemgetter(slice(None))
+"""The tuple that a row of a result holds, where ``tuple()`` would make another one."""
 
 
 class RowMapper(DataMapper[EntityT, UnitConnection]):
@@ -40,7 +44,7 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         mapping: as given.
         metadata: the MetaData of the table.
         statements: the statements for single rows.
-        load_row: gives the entity of a row.
+        load_rows: gives the entities of rows.
         dump_row: gives the row of an entity.
         definition: says how entities are stored: equal where two mappers do it alike.
     """
@@ -50,13 +54,14 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         self.metadata = mapping.table.metadata
         self.entity_type = mapping.entity_type
         self.versioned = mapping.version_position is not None
+        self.distinct = mapping.distinct
         statements = Statements(mapping)
         self.run_by(statements, Batches(mapping, statements))
         self._insertion = Insertion(mapping, statements)
         self._searches: dict[str, Searches] = {}
         self.definition: tuple[object, ...] = mapping.columns
         self._scoped: dict[Hashable, tuple[ScopedStatements, Batches]] = {}
-        self.use(mapping.load, mapping.dump)
+        self.use(mapping.load_all, mapping.dump, derived=True)
 
     def converting(
         self, load: Callable[[Row], EntityT] | None, dump: Callable[[EntityT], Row] | None, *origin: object
@@ -70,9 +75,13 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         """
         if load is None and dump is None:
             return self
+
+        def load_rows(rows: Sequence[Row]) -> list[EntityT]:
+            return self.load_rows(rows) if load is None else list(map(load, rows))
+
         other = copy(self)
         other.definition = (*self.definition, *origin)
-        other.use(load or self.load_row, dump or self.dump_row)
+        other.use(load_rows, dump or self.dump_row, derived=False)
         return other
 
     def within(self, scope: Node, dialect: str) -> Self:
@@ -98,13 +107,16 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         self.statements = statements
         self._batches = batches
 
-    def use(self, load: Callable[[Any], EntityT], dump: Callable[[EntityT], Row]) -> None:
-        """Turn rows into entities and back by these functions."""
-        self.load_row = load
+    def use(
+        self, load_rows: Callable[[Sequence[Row]], list[EntityT]], dump: Callable[[EntityT], Row], *, derived: bool
+    ) -> None:
+        """Turn rows into entities and back by these functions; `derived` if they are those of the mapping."""
+        self.load_rows = load_rows
         self.dump_row = dump
+        self._derived = derived
         if type(self) is RowMapper:
             # Reached without a frame of this class in between, which counts, since it is done for every row.
-            vars(self).update(load=load, snapshot=dump)
+            vars(self).update(snapshot=dump)
 
     def searches(self, dialect: str) -> Searches:
         """The searches for a database."""
@@ -119,11 +131,19 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
 
     def load(self, snapshot: object) -> EntityT:
         """The entity of a row. See `DataMapper.load`."""
-        return self.load_row(snapshot)
+        return self.load_all((snapshot,))[0]
+
+    def load_all(self, snapshots: Sequence[object]) -> list[EntityT]:
+        """The entities of rows. See `DataMapper.load_all`."""
+        return self.load_rows(cast("Sequence[Row]", snapshots))
+
+    def intact(self, entities: Sequence[EntityT], snapshots: Sequence[object]) -> bool:
+        """Whether entities hold what their rows do. See `DataMapper.intact`."""
+        return self._derived and self.mapping.intact(entities, cast("Sequence[Row]", snapshots))
 
     def restore(self, entity: EntityT, snapshot: object) -> None:
         """Give an object the state of a row. See `DataMapper.restore`."""
-        self.mapping.restore(entity, self.load_row(snapshot))
+        self.mapping.restore(entity, self.load_rows((cast("Row", snapshot),))[0])
 
     async def fetch(
         self, connection: UnitConnection, identity: object, *, for_update: bool, skip_locked: bool
@@ -156,7 +176,7 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
 
     def read(self, connection: sa.Connection, statement: AnySelect, parameters: Parameters) -> list[Row]:
         """The snapshots that a SELECT of `searches` or `statements` gives."""
-        return list(map(tuple, connection.execute(statement, parameters).all()))
+        return list(map(_cells, connection.execute(statement, parameters).all()))
 
     def complete(self, connection: sa.Connection, rows: list[Row]) -> list[Row]:  # noqa: ARG002 - for mappers of several tables
         """The snapshots of rows that were read."""

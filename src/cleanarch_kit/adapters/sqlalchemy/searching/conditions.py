@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
-from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
+from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of, leaves_of
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 from cleanarch_kit.domain.criteria import (
     And,
@@ -249,24 +249,14 @@ def _paths(node: FieldNode) -> Iterator[tuple[tuple[str, ...], Leaf | Wrapped]]:
         yield (), node
 
 
-def _required(node: Composite) -> Iterator[AnyColumn]:
-    """The columns that are NULL only where the whole value is None."""
-    for _, part in node.parts:
-        if isinstance(part, Composite):
-            yield from () if part.optional else _required(part)
-        elif not part.optional:
-            yield part.column
-
-
 def _present(node: Composite) -> sa.ColumnElement[bool]:
-    required = next(_required(node), None)
-    columns = [required] if required is not None else columns_of(node)
-    return sa.or_(*(column.is_not(None) for column in columns))
+    required = [*leaves_of(node, required=True)][:1]
+    return sa.or_(*(leaf.column.is_not(None) for leaf in required or leaves_of(node)))
 
 
 def _all_equal(node: Composite, others: Sequence[AnyElement]) -> sa.ColumnElement[bool]:
     """Equality of all parts: unknown where the value is None, while its optional parts may both be None."""
-    required = {id(column) for column in _required(node)}
+    required = {id(leaf.column) for leaf in leaves_of(node, required=True)}
     pairs = list(zip(columns_of(node), others, strict=True))
     equal = sa.and_(
         *(column == other if id(column) in required else column.is_not_distinct_from(other) for column, other in pairs)

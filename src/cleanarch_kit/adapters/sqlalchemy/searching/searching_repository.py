@@ -92,11 +92,11 @@ class SqlSearchingRepository(TrackingRepository[EntityT, IdT, UnitConnection], A
         """All entities that meet the criteria, one after another, untracked. See `SearchableRepository.stream`."""
         node, keyset = self._traced(where), self._keyset(order_by)
         await self.unit_of_work.flush()
-        load = self.entities.mapper.load
+        load_all = self.entities.mapper.load_all
         async with aclosing(self._reader.portions(node, keyset.keys)) as portions:
             async for portion in portions:
-                for row in portion:
-                    yield load(row)
+                for entity in load_all(portion):
+                    yield entity
 
     def _keyset(self, order_by: Ordering[EntityT] | None) -> Keyset:
         return keyset_of(order_by, self.entities.mapper.entity_type, self._id_type)
