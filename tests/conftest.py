@@ -12,13 +12,15 @@ import os
 import re
 import secrets
 import socket
+import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import NoReturn
+from types import FrameType
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -163,6 +165,32 @@ async def redis_prefix(redis_url: str, unique_name: str) -> AsyncIterator[str]:
     async with redis.Redis.from_url(redis_url) as client:
         async for key in client.scan_iter(match=f"{prefix}*", count=1000):
             await client.unlink(key)
+
+
+@pytest.fixture
+def python_calls() -> Callable[[Callable[[], Coroutine[Any, Any, object]]], list[str]]:
+    """Names of the Python functions that awaiting something calls; a coroutine counts each time it is resumed."""
+
+    def calls_of(work: Callable[[], Coroutine[Any, Any, object]]) -> list[str]:
+        calls: list[str] = []
+
+        def note(frame: FrameType, event: str, argument: object) -> None:
+            if event == "call":
+                calls.append(frame.f_code.co_name)
+
+        async def run() -> None:
+            coroutine = work()
+            sys.setprofile(note)
+            try:
+                await coroutine
+            finally:
+                sys.setprofile(None)
+
+        with pytest.raises(StopIteration):
+            run().send(None)
+        return calls
+
+    return calls_of
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

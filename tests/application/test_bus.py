@@ -1,13 +1,11 @@
 """The bus brings each message to its handler, once, through what was put around it, in a scope of its own."""
 
 import asyncio
-import sys
 import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any, TypeVar, assert_type
 
 import pytest
@@ -36,6 +34,7 @@ from cleanarch_kit.errors import DefinitionError, DependencyError, DuplicateHand
 from cleanarch_kit.testing import CancellationStyle, cancel_everywhere
 
 R = TypeVar("R")
+PythonCalls = Callable[[Callable[[], Coroutine[Any, Any, object]]], list[str]]
 
 
 class Users:
@@ -605,28 +604,7 @@ async def test_cancelled_at_any_suspension_every_scope_is_left_once_and_nothing_
     assert points >= 10
 
 
-def python_calls(work: Callable[[], Coroutine[Any, Any, object]]) -> list[str]:
-    """Names of the Python functions that are called; a coroutine counts each time it is resumed."""
-    calls: list[str] = []
-
-    def note(frame: FrameType, event: str, argument: object) -> None:
-        if event == "call":
-            calls.append(frame.f_code.co_name)
-
-    async def run() -> None:
-        coroutine = work()
-        sys.setprofile(note)
-        try:
-            await coroutine
-        finally:
-            sys.setprofile(None)
-
-    with pytest.raises(StopIteration):
-        run().send(None)
-    return calls
-
-
-def test_a_message_costs_so_many_python_calls_and_no_more() -> None:
+def test_a_message_costs_so_many_python_calls_and_no_more(python_calls: PythonCalls) -> None:
     """Deterministic, unlike time: whoever adds one has to come here and say so."""
     bare = MessageBus([echo])
     layered = MessageBus([echo], middleware=[pass_on] * 3)

@@ -1,7 +1,8 @@
 """Events reach their handlers in order, whatever becomes of some of them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import traceback
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -21,9 +22,12 @@ from cleanarch_kit.application import (
     message_context,
     on,
     provide,
+    scope_of,
 )
 from cleanarch_kit.domain import DomainEvent
 from cleanarch_kit.errors import DefinitionError, DependencyError
+
+PythonCalls = Callable[[Callable[[], Coroutine[Any, Any, object]]], list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -424,3 +428,24 @@ async def test_concurrent_publications_do_not_mix() -> None:
 
     await asyncio.gather(*map(publish, range(1000)))
     assert sorted(log, key=str) == sorted(((number, str(number), True) for number in range(1000)), key=str)
+
+
+def test_an_event_costs_one_python_call_beside_its_handlers(python_calls: PythonCalls) -> None:
+    """Deterministic, unlike time: whoever adds one has to come here and say so."""
+    publisher = InMemoryEventPublisher([handler(str(number)) for number in range(10)])
+    event = Created()
+
+    python_calls(lambda: publisher.publish(event))  # who gets it is looked up once
+    assert python_calls(lambda: publisher.publish(event)) == ["publish", *["handle"] * 10]
+
+
+async def test_between_whoever_publishes_and_the_handler_lies_one_frame() -> None:
+    async def needing(event: Created, *, users: Users) -> None:
+        raise ValueError("broken")
+
+    publisher = InMemoryEventPublisher([handler("first", ValueError("broken"))], scope=scope_of({Users: Users}))
+    publisher.subscribe(Created, needing)
+    with pytest.raises(ExceptionGroup) as caught:
+        await publisher.publish(Created())
+    frames = [[frame.name for frame in traceback.extract_tb(error.__traceback__)] for error in caught.value.exceptions]
+    assert frames == [["publish", "handle"], ["publish", "needing"]]
