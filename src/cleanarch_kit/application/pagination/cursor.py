@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
-from json import dumps
+from json import JSONEncoder, loads
 from math import isfinite
 from types import NoneType
 from typing import Any, Final, TypeGuard
 from uuid import UUID
 
-from cleanarch_kit.application.strict_json import parse_object
-from cleanarch_kit.errors import InvalidCursorError, SerializationError
+from cleanarch_kit.application.strict_json import flaw, is_object
+from cleanarch_kit.errors import InvalidCursorError
 
 __all__ = ["MAX_CURSOR", "CursorCodec"]
 
@@ -88,12 +88,13 @@ class CursorCodec:
         packed = place.get("k")
         if place.keys() != {"v", "o", "k"} or place["v"] != _VERSION or not _is_list(packed):
             raise InvalidCursorError(_MALFORMED)
-        values = tuple(_unpacked(value) for value in packed)
+        values = [_unpacked(value) for value in packed]
         if place["o"] != fingerprint or len(values) != len(types):
             raise InvalidCursorError(_FOREIGN)
-        if not all(map(_fits, values, types)) or _document(fingerprint, values) != payload:  # one spelling only
+        # What was read must be what would be written, so that nothing has to be refused that JSON can say in two ways.
+        if not all(map(_fits, values, types)) or _document(fingerprint, values) != payload:
             raise InvalidCursorError(_MALFORMED)
-        return values
+        return tuple(values)
 
     def _payload(self, cursor: str) -> bytes:
         if len(cursor) > MAX_CURSOR:
@@ -110,9 +111,11 @@ class CursorCodec:
         return payload
 
 
+_json = JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def _document(fingerprint: str, values: Sequence[object]) -> bytes:
-    place = {"v": _VERSION, "o": fingerprint, "k": [_packed(value) for value in values]}
-    return dumps(place, separators=(",", ":"), ensure_ascii=False).encode()
+    return _json({"v": _VERSION, "o": fingerprint, "k": list(map(_packed, values))}).encode()
 
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
@@ -137,9 +140,12 @@ def _signature(key: bytes, payload: bytes) -> bytes:
 
 def _parsed(payload: bytes) -> dict[str, object]:
     try:
-        return parse_object(payload, max_bytes=MAX_CURSOR, max_depth=4)
-    except SerializationError:
-        raise InvalidCursorError(_MALFORMED) from None
+        place: object = loads(payload.decode())
+    except (ValueError, RecursionError):
+        place = None
+    if not is_object(place):
+        raise InvalidCursorError(_MALFORMED)
+    return place
 
 
 def _period_parts(value: timedelta) -> list[int]:
@@ -215,6 +221,8 @@ def _unpacked(packed: object) -> object:
 
 def _storable(value: object) -> bool:
     """Whether every store can compare with it."""
+    if isinstance(value, str):
+        return flaw(value) is None
     if isinstance(value, int):
         return value in _INT64
     if isinstance(value, float):

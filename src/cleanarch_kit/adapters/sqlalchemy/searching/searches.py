@@ -1,6 +1,7 @@
 """The statements of searches by criteria: built once per shape, whatever values are searched for."""
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -35,6 +36,9 @@ class Searches:
     """Builds and keeps the searches of one entity on one database.
 
     Every method gives a statement and its parameters.
+
+    Attributes:
+        positions: where the keys of an order stand in a row.
     """
 
     def __init__(self, mapping: AnyMapping, dialect: str) -> None:
@@ -44,6 +48,7 @@ class Searches:
         self._count = sa.select(sa.func.count()).select_from(mapping.table)
         self._one = sa.select(sa.literal_column("1", sa.Integer())).select_from(mapping.table).limit(1)
         self._kept: dict[Hashable, _Built] = {}
+        self.positions = lru_cache(maxsize=_SHAPES)(self._positions)
 
     def rows(
         self,
@@ -112,8 +117,7 @@ class Searches:
                 parameters[f"_k{at}"] = self._place_value(value, order[at])
         return statement, parameters
 
-    def positions(self, order: tuple[OrderKey, ...]) -> tuple[int, ...]:
-        """Where the keys of an order stand in a row."""
+    def _positions(self, order: tuple[OrderKey, ...]) -> tuple[int, ...]:
         at = {id(column): position for position, column in enumerate(self._mapping.columns)}
         return tuple(at[id(find_column(key.field, self._mapping))] for key in order)
 
