@@ -110,7 +110,8 @@ class ScalarValue(Generic[T_co]):
     def restore(cls, value: object) -> Self:
         """Rebuild a value from what an earlier one of this type held, without checking it again.
 
-        For adapters that load what they stored. `value` must be of the plain type.
+        For adapters that load what they stored. `value` must be of the plain type. Override it where a store gives
+        back an equal value in another form.
         """
         restored = cls.__new__(cls)
         _store(restored, value)

@@ -352,7 +352,8 @@ def column(sample: Sample) -> None:
         table.create(connection)
         connection.execute(table.insert(), [{"value": sample.value}, {"value": sample.greater_value}, {"value": None}])
         rows = connection.execute(sa.select(table.c.value).where(table.c.value.is_not(None)).order_by(table.c.value))
-        assert [value for (value,) in rows] == [sample.value, sample.greater_value]
+        assert [value for (value,) in rows] == (both := [sample.value, sample.greater_value])
+        assert str(connection.scalars(sa.select(table.c.value).limit(2)).all()) == str(both)
         assert connection.scalar(sa.select(table.c.value).where(table.c.value.is_(None))) is None
         for criterion in (table.c.value == sample.value, table.c.value.in_([sample.value])):
             assert connection.scalars(sa.select(table.c.value).where(criterion)).all() == [sample.value]
@@ -468,6 +469,7 @@ def repository(sample: Sample) -> None:
             for saved in (first, second):
                 loaded = await repository(unit).get(saved.id)
                 assert (loaded.value, loaded.other) == (saved.value, saved.other)
+                assert repr(loaded.value) == repr(saved.value)
             for criterion, found in criteria:
                 assert sorted(await repository(unit).list(criterion), key=lambda saved: saved.id) == found
         await engine.dispose()

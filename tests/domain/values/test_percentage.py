@@ -74,6 +74,23 @@ def test_anything_else_is_refused(bad: Any, message: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("stored", "kept"),
+    [
+        ("19.000000", "19"),
+        ("7.500000000000000000", "7.5"),
+        ("100", "100"),
+        ("1E+2", "100"),
+        ("0.000000", "0"),
+        ("-0.0", "0"),
+    ],
+)
+def test_a_column_that_pads_with_zeros_changes_nothing(stored: str, kept: str) -> None:
+    restored = Percentage.restore(Decimal(stored))
+    assert restored == Percentage(kept)
+    assert str(restored) == str(restored.value) == kept
+
+
 def test_the_fraction_of_one() -> None:
     assert Percentage("19").fraction == Decimal("0.19")
     assert Percentage("0.000001").fraction == Decimal("0.00000001")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from decimal import Context, Decimal
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from cleanarch_kit.domain._primitives import decimal_number
 from cleanarch_kit.domain.value_object import ScalarValue
@@ -56,7 +56,12 @@ class Percentage(ScalarValue[Decimal]):
         rounded = number.quantize(_PLACES, context=_EXACT)
         if rounded != number:
             raise InvalidValueError(cls.__name__, "must have at most 6 decimal places")
-        return Decimal(f"{rounded:f}".rstrip("0").rstrip(".")) if rounded else Decimal(0)
+        return _without_zeros(rounded)
+
+    @classmethod
+    def restore(cls, value: object) -> Self:
+        """Rebuild one, also from what a NUMERIC column gives, which pads with zeros. See `ScalarValue.restore`."""
+        return super().restore(_without_zeros(value))
 
     @property
     def fraction(self) -> Decimal:
@@ -65,3 +70,11 @@ class Percentage(ScalarValue[Decimal]):
 
     def __str__(self) -> str:
         return f"{self.value:f}"
+
+
+def _without_zeros(number: object) -> Decimal:
+    """The same number without an exponent, and with no more decimal places than it needs."""
+    written = f"{number:f}"
+    if "." in written:
+        written = written.rstrip("0").rstrip(".")
+    return Decimal("0" if written == "-0" else written)

@@ -25,6 +25,7 @@ from cleanarch_kit.errors import CorruptRowError
 __all__ = ["RowCode", "write_row_code"]
 
 _IMMUTABLE = (str, int, float, bool, bytes, Decimal, UUID, date, datetime, time, timedelta, Enum, ScalarValue)
+_RESTORE = inspect.getattr_static(ScalarValue, "restore").__func__
 _LITERALS: Mapping[object, str] = {list: "[]", dict: "{}", set: "set()"}
 
 
@@ -193,14 +194,21 @@ class _Writer:
         if self._validate:
             return f"checked({path!r}, {cls}, {cell})"
         if issubclass(node.type, ScalarValue):
-            variable = self._code.variable()
-            self._code.add(f"{variable} = new({cls})")
-            self._write_attributes(variable, node.type, {"value": cell})
-            return variable
+            return self._restored(node.type, cell)
         if issubclass(node.type, Flag):
             return f"{cls}({cell})"
         members = self._code.name({member.value: member for member in node.type}, f"members_{node.type.__name__}")
         return f"{members}[{cell}] if {cell} in {members} else corrupt(row, {path!r})"
+
+    def _restored(self, value_type: type[ScalarValue[Any]], cell: str) -> str:
+        """What `ScalarValue.restore` does, written out, or the call of an override."""
+        cls = self._class(value_type)
+        if getattr(value_type.restore, "__func__", None) is not _RESTORE:
+            return f"{cls}.restore({cell})"
+        variable = self._code.variable()
+        self._code.add(f"{variable} = new({cls})")
+        self._write_attributes(variable, value_type, {"value": cell})
+        return variable
 
     def _presence(self, node: Wrapped | Composite) -> str:
         """The condition under which an optional value is there: its first part that must be, else any."""
