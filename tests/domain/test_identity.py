@@ -1,4 +1,5 @@
 import pickle
+import random
 import re
 import subprocess
 import sys
@@ -23,6 +24,10 @@ class UserId(EntityId):
 
 class OrderId(EntityId):
     """Of an order."""
+
+
+class DriversUuid(UUID):
+    """As asyncpg has one."""
 
 
 def increases(values: Iterable[UUID]) -> bool:
@@ -58,6 +63,14 @@ class TestUuid7:
         values = [generate() for _ in range(8)]
         assert increases(values)
         assert [value.int >> 80 for value in values] == [5, 5, 5, 5, 5, 6, 6, 7]
+
+    def test_it_increases_in_every_thread_while_the_clock_jumps_to_and_fro(self) -> None:
+        rng = random.Random(1)  # noqa: S311 - a seed, not a secret
+        generate = Uuid7Generator(lambda: rng.randint(0, 30) * 1_000_000)
+        with ThreadPoolExecutor(8) as pool:
+            runs = list(pool.map(lambda count: [generate() for _ in range(count)], [500] * 16))
+        assert all(map(increases, runs))
+        assert len({value for run in runs for value in run}) == 8_000
 
     def test_it_borrows_from_the_next_millisecond_when_the_counter_is_used_up(self) -> None:
         generate = Uuid7Generator(lambda: 5_000_000)
@@ -129,6 +142,13 @@ class TestEntityId:
     def test_it_survives_pickling(self) -> None:
         user_id = UserId.new()
         assert pickle.loads(pickle.dumps(user_id)) == user_id
+
+    def test_a_pickle_needs_no_driver_where_it_is_read(self) -> None:
+        user_id = UserId(DriversUuid(CANONICAL))
+        read = pickle.loads(data := pickle.dumps(user_id))
+        assert read == user_id == UserId(CANONICAL)
+        assert type(read.value) is UUID
+        assert DriversUuid.__name__.encode() not in data
 
     @pytest.mark.parametrize(
         "bad",

@@ -104,3 +104,8 @@ class EntityId(ScalarValue[UUID]):
         raise InvalidValueError(
             cls.__name__, "must be a UUID in its canonical form, such as 01890a5d-ac96-774b-bcce-b302099a8057"
         )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # a driver gives a subclass of its own, which need not be installed where the pickle is read
+        plain = self.value if type(self.value) is UUID else UUID(int=self.value.int)
+        return type(self).restore, (plain,)
