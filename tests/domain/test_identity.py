@@ -3,7 +3,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import cast
@@ -34,8 +34,8 @@ def increases(values: Iterable[UUID]) -> bool:
     return all(one < two for one, two in pairwise(values))
 
 
-def make(count: int) -> list[UUID]:
-    return [uuid7() for _ in range(count)]
+def make(count: int, generate: Callable[[], UUID] = uuid7) -> list[UUID]:
+    return [generate() for _ in range(count)]
 
 
 class TestUuid7:
@@ -68,7 +68,7 @@ class TestUuid7:
         rng = random.Random(1)  # noqa: S311 - a seed, not a secret
         generate = Uuid7Generator(lambda: rng.randint(0, 30) * 1_000_000)
         with ThreadPoolExecutor(8) as pool:
-            runs = list(pool.map(lambda count: [generate() for _ in range(count)], [500] * 16))
+            runs = list(pool.map(make, [500] * 16, [generate] * 16))
         assert all(map(increases, runs))
         assert len({value for run in runs for value in run}) == 8_000
 
