@@ -13,6 +13,7 @@ from cleanarch_kit.testing.contracts.cache import CacheBackendContract
 from cleanarch_kit.testing.contracts.event_sink import EventSinkContract
 from cleanarch_kit.testing.contracts.idempotency import IdempotencyStoreContract, OpenStore
 from cleanarch_kit.testing.contracts.inbox import InboxContract, InboxSubject
+from cleanarch_kit.testing.contracts.isolation import keep_tenants_apart
 from cleanarch_kit.testing.contracts.machine import compare_with_a_model
 from cleanarch_kit.testing.contracts.outbox import OutboxContract
 from cleanarch_kit.testing.contracts.outbox_subject import CONTRACT_EVENTS, OutboxSubject, StoredOutbox, Ticked
@@ -51,4 +52,5 @@ __all__ = [
     "cancel_everywhere",
     "compare_with_a_model",
     "interrupted",
+    "keep_tenants_apart",
 ]

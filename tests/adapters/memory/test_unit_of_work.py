@@ -21,6 +21,7 @@ from cleanarch_kit.testing import (
     UnitOfWorkContract,
     compare_with_a_model,
     interrupted,
+    keep_tenants_apart,
 )
 
 
@@ -110,3 +111,11 @@ class TestInMemoryScopes(ScopeContract):
     @pytest.fixture
     def subject(self) -> Subject:
         return Subject(partial(InMemoryUnitOfWork, InMemoryStore()), InMemoryBooks, InMemoryNotes)
+
+
+def test_it_keeps_tenants_apart() -> None:
+    @asynccontextmanager
+    async def subjects() -> AsyncGenerator[Mapping[str, Subject]]:
+        yield {"memory": Subject(partial(InMemoryUnitOfWork, InMemoryStore()), InMemoryBooks, InMemoryNotes)}
+
+    keep_tenants_apart(subjects, examples=200)

@@ -3,9 +3,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from cleanarch_kit.testing import RepositoryContract, Subject, UnitOfWorkContract
+from cleanarch_kit.testing import RepositoryContract, ScopeContract, Subject, UnitOfWorkContract
 
-FailuresOf = Callable[[RepositoryContract | UnitOfWorkContract, Callable[[], Subject]], Awaitable[set[str]]]
+FailuresOf = Callable[
+    [RepositoryContract | ScopeContract | UnitOfWorkContract, Callable[[], Subject]], Awaitable[set[str]]
+]
 
 
 @pytest.fixture
@@ -13,7 +15,7 @@ def failures_of() -> FailuresOf:
     """Runs every test of a contract against an adapter, and gives the names of those that fail."""
 
     async def failures(
-        contract: RepositoryContract | UnitOfWorkContract, make_subject: Callable[[], Subject]
+        contract: RepositoryContract | ScopeContract | UnitOfWorkContract, make_subject: Callable[[], Subject]
     ) -> set[str]:
         failed: set[str] = set()
         for name, test in inspect.getmembers(contract, inspect.iscoroutinefunction):
