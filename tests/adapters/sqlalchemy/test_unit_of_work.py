@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -30,7 +30,9 @@ from cleanarch_kit.testing import (
     Subject,
     UnitOfWorkContract,
     compare_with_a_model,
+    keep_tenants_apart,
 )
+from cleanarch_kit.testing.contracts.machine import OpenSubjects
 
 SQLITE = frozenset(Capability) - {Capability.CONCURRENT_WRITERS, Capability.LOCKS, Capability.SKIP_LOCKED}
 
@@ -100,16 +102,9 @@ class SqlNotes(SqlAlchemyRepository[Note, NoteId]):
     )
 
 
-@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-def test_every_database_does_what_a_model_says(
-    driver: str, tmp_path: Path, postgresql_url: str, mariadb_url: str
-) -> None:
-    """Random sequences of steps, side by side: the same results and the same errors at every step."""
-    urls = {
-        "sqlite": f"sqlite+aiosqlite:///{tmp_path / 'model.db'}",
-        driver: postgresql_url.replace("postgresql://", f"postgresql+{driver}://", 1),
-        "asyncmy": mariadb_url.replace("mysql://", "mysql+asyncmy://", 1),
-    }
+@contextmanager
+def side_by_side(urls: Mapping[str, str]) -> Generator[tuple[asyncio.Runner, OpenSubjects]]:
+    """Databases with the tables of the model, emptied for each example."""
     engines = {name: create_async_engine(url) for name, url in urls.items()}
 
     async def every(work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
@@ -137,7 +132,39 @@ def test_every_database_does_what_a_model_says(
 
     with asyncio.Runner() as runner:
         runner.run(every(create))
-        compare_with_a_model(subjects, runner=runner, examples=15, steps=30)
+        yield runner, subjects
         runner.run(every(drop))
         for engine in engines.values():
             runner.run(engine.dispose())
+
+
+def sqlite_url(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder / 'model.db'}"
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_every_database_does_what_a_model_says(
+    driver: str, tmp_path: Path, postgresql_url: str, mariadb_url: str
+) -> None:
+    """Random sequences of steps, side by side: the same results and the same errors at every step."""
+    urls = {
+        "sqlite": sqlite_url(tmp_path),
+        driver: postgresql_url.replace("postgresql://", f"postgresql+{driver}://", 1),
+        "asyncmy": mariadb_url.replace("mysql://", "mysql+asyncmy://", 1),
+    }
+    with side_by_side(urls) as (runner, subjects):
+        compare_with_a_model(subjects, runner=runner, examples=15, steps=30)
+
+
+def test_sqlite_keeps_tenants_apart(tmp_path: Path) -> None:
+    with side_by_side({"sqlite": sqlite_url(tmp_path)}) as (runner, subjects):
+        keep_tenants_apart(subjects, runner=runner, examples=40)
+
+
+def test_servers_keep_tenants_apart(postgresql_url: str, mariadb_url: str) -> None:
+    urls = {
+        "asyncpg": postgresql_url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        "asyncmy": mariadb_url.replace("mysql://", "mysql+asyncmy://", 1),
+    }
+    with side_by_side(urls) as (runner, subjects):
+        keep_tenants_apart(subjects, runner=runner, examples=10)
