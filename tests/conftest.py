@@ -14,11 +14,13 @@ import secrets
 import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -191,6 +193,39 @@ def python_calls() -> Callable[[Callable[[], Coroutine[Any, Any, object]]], list
         return calls
 
     return calls_of
+
+
+@cache
+def skips_in_the_docs() -> frozenset[tuple[str, str]]:
+    """The skips that the report in docs/contracts.md shows: the test of a contract, and the heading of the adapter."""
+    found: set[tuple[str, str]] = set()
+    heads: list[str] = []
+    for line in (Path(__file__).parents[1] / "docs" / "contracts.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        heads = cells if cells[:1] == ["item"] else heads
+        found.update((cells[0].strip("`"), head) for head, cell in zip(heads, cells, strict=False) if "skipped" in cell)
+    return frozenset(found)
+
+
+def hold_to_the_docs(report: pytest.TestReport, test: str, adapter: str) -> None:
+    """Let a contract test fail that was skipped and does not stand in the report."""
+    place = report.longrepr[0] if isinstance(report.longrepr, tuple) else ""
+    if not report.skipped or "/testing/contracts/" not in place:
+        return
+    if not any(name == test and adapter in head.lower() for name, head in skips_in_the_docs()):
+        report.outcome = "failed"
+        report.longrepr = f"{test} of a contract is skipped on {adapter}, and docs/contracts.md does not say so"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Every report of a contract test is held to the docs."""
+    report = yield
+    if isinstance(item, pytest.Function):
+        parameters: dict[str, object] = item.callspec.params if hasattr(item, "callspec") else {}
+        adapter = parameters.get("database", item.path.parent.name)
+        hold_to_the_docs(report, item.originalname, str(adapter))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -27,6 +27,8 @@ SQLITE = frozenset(Capability) - {Capability.CONCURRENT_WRITERS, Capability.LOCK
 
 
 class SqlRepository(RepositoryContract):
+    increments = 2_000
+
     @pytest.fixture
     def subject(self, sql_subject: Subject) -> Subject:
         return sql_subject

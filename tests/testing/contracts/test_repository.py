@@ -102,6 +102,7 @@ class SmallContract(RepositoryContract):
     """With less to do, since every broken adapter does it all."""
 
     increments = 20
+    locked_increments = 20
 
     async def test_ten_thousand_are_added_at_once(self, subject: Subject) -> None:
         """Says nothing about any of these adapters."""

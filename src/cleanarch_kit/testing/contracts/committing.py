@@ -4,7 +4,7 @@ import pytest
 
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.errors import DuplicateError, UnitOfWorkStateError
-from cleanarch_kit.testing.contracts.subject import BookRenamed, Capability, Contract, Subject, a_book
+from cleanarch_kit.testing.contracts.subject import BookRenamed, Capability, Contract, Subject, a_book, needs
 
 __all__ = ["CommittingContract", "Log"]
 
@@ -133,8 +133,8 @@ class CommittingContract(Contract):
             await books.delete(book.id)
         assert log.published == ["farewell"]
 
+    @needs(Capability.SAVEPOINTS)
     async def test_a_savepoint_takes_its_events_with_it(self, subject: Subject) -> None:
-        self.needs(Capability.SAVEPOINTS)
         log = Log()
         book, added = a_book("old"), a_book("added")
         await subject.add_books(book)

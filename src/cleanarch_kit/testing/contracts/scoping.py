@@ -9,7 +9,17 @@ from cleanarch_kit.application.tracking.row_scopes import RowScopes
 from cleanarch_kit.domain.criteria import Criterion
 from cleanarch_kit.domain.specification import is_null, one_of
 from cleanarch_kit.errors import ConcurrencyError, DuplicateError, NotFoundError, OutOfScopeError
-from cleanarch_kit.testing.contracts.subject import Book, BookId, Capability, Contract, Note, NoteId, Subject, a_book
+from cleanarch_kit.testing.contracts.subject import (
+    Book,
+    BookId,
+    Capability,
+    Contract,
+    Note,
+    NoteId,
+    Subject,
+    a_book,
+    needs,
+)
 
 __all__ = ["ScopeContract", "scopes_of"]
 
@@ -71,15 +81,15 @@ class ScopeContract(Contract):
             assert not await books.exists(lambda b: b.title == "theirs")
             assert not await books.exists(lambda b: is_null(b.rank) | (b.rank == _THEIRS))
 
+    @needs(Capability.STREAMS)
     async def test_no_stream_gives_what_lies_outside(self, subject: Subject) -> None:
-        self.needs(Capability.STREAMS)
         await _Stored.by(subject)
         async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             for where in _EVERYTHING:
                 assert [book.title async for book in subject.books(unit).stream(where)] == ["ours"]
 
+    @needs(Capability.LOCKS, Capability.CONCURRENT_WRITERS)
     async def test_what_lies_outside_is_not_locked(self, subject: Subject) -> None:
-        self.needs(Capability.LOCKS, Capability.CONCURRENT_WRITERS)
         stored = await _Stored.by(subject)
         async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             assert await subject.books(unit).get_by_id(stored.theirs.id, for_update=True) is None
@@ -145,8 +155,8 @@ class ScopeContract(Contract):
                 await subject.books(unit).count()  # a search writes what is pending first
         assert await subject.titles() == ["nobody's", "ours", "theirs"]
 
+    @needs(Capability.SAVEPOINTS)
     async def test_a_refused_change_can_be_taken_back_with_a_savepoint(self, subject: Subject) -> None:
-        self.needs(Capability.SAVEPOINTS)
         stored = await _Stored.by(subject)
         async with subject.unit_of_work(scopes=scopes_of(_OURS)) as unit:
             book = await subject.books(unit).get(stored.ours.id)
@@ -205,8 +215,8 @@ class ScopeContract(Contract):
         assert await subject.titles() == ["nobody's", "ours", "theirs"]
         assert await _text(subject, stored.note) == "theirs"
 
+    @needs(Capability.CONCURRENT_WRITERS)
     async def test_what_was_moved_outside_meanwhile_is_gone(self, subject: Subject) -> None:
-        self.needs(Capability.CONCURRENT_WRITERS)
         stored = await _Stored.by(subject)
         note = Note(id=NoteId.new(), text="ours", stars=_OURS)
         async with subject.unit_of_work() as unit:
@@ -227,9 +237,9 @@ class ScopeContract(Contract):
                 assert change == "update"
             assert await _text(subject, note) == "ours"
 
+    @needs(Capability.UNIQUE_KEYS)
     async def test_a_key_that_is_taken_outside_is_taken(self, subject: Subject) -> None:
         """Keys are unique in the whole store, so that existence shows through them: put the tenant into them."""
-        self.needs(Capability.UNIQUE_KEYS)
         stored = await _Stored.by(subject)
         for taken in (a_book("ours", rank=_OURS, isbn=stored.theirs.isbn), _forged(stored.theirs)):
             taken.version = 0

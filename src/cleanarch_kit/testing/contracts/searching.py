@@ -21,7 +21,7 @@ from cleanarch_kit.domain.specification import (
 )
 from cleanarch_kit.domain.values.money import Money
 from cleanarch_kit.errors import InvalidSortError
-from cleanarch_kit.testing.contracts.subject import Book, Capability, Contract, Subject, a_book
+from cleanarch_kit.testing.contracts.subject import Book, Capability, Contract, Subject, a_book, needs
 
 __all__ = ["SearchingContract"]
 
@@ -229,8 +229,8 @@ class SearchingContract(Contract):
                     books.sorted_by(text)
                 assert set(caught.value.allowed) == {"title", "rank"}
 
+    @needs(Capability.STREAMS)
     async def test_a_stream_gives_entities_that_are_not_tracked(self, subject: Subject) -> None:
-        self.needs(Capability.STREAMS)
         await subject.add_books(*(a_book(f"b{number}", rank=number) for number in range(5)))
         async with subject.unit_of_work() as unit:
             books = subject.books(unit)

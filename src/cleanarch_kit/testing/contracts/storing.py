@@ -7,7 +7,7 @@ import pytest
 
 from cleanarch_kit.domain.values.money import Money
 from cleanarch_kit.errors import ConcurrencyError, DuplicateError, NotFoundError, UnitOfWorkStateError
-from cleanarch_kit.testing.contracts.subject import BookId, Capability, Contract, Note, NoteId, Subject, a_book
+from cleanarch_kit.testing.contracts.subject import BookId, Capability, Contract, Note, NoteId, Subject, a_book, needs
 
 __all__ = ["StoringContract"]
 
@@ -142,8 +142,8 @@ class StoringContract(Contract):
         async with subject.unit_of_work() as unit:
             assert (await subject.notes(unit).get(other.id)).text == "b"
 
+    @needs(Capability.UNIQUE_KEYS)
     async def test_a_duplicate_names_its_constraint_and_shows_no_value(self, subject: Subject) -> None:
-        self.needs(Capability.UNIQUE_KEYS)
         await subject.add_books(a_book(isbn="canary-1"))
         with pytest.raises(DuplicateError) as caught:
             await subject.add_books(a_book("twin", isbn="canary-1"))
@@ -151,8 +151,8 @@ class StoringContract(Contract):
         assert "canary" not in str(caught.value)
         assert await subject.titles() == ["Emma"]
 
+    @needs(Capability.UNIQUE_KEYS)
     async def test_a_changed_key_is_checked_and_set_free(self, subject: Subject) -> None:
-        self.needs(Capability.UNIQUE_KEYS)
         first, second = a_book("first", isbn="one"), a_book("second", isbn="two")
         await subject.add_books(first, second)
         with pytest.raises(DuplicateError):

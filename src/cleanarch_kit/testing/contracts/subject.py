@@ -1,10 +1,11 @@
 """What a contract is tested on: sample entities, and the adapter that stores them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, ClassVar, Protocol
+from functools import wraps
+from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 import pytest
 
@@ -29,7 +30,10 @@ __all__ = [
     "NoteId",
     "Subject",
     "a_book",
+    "needs",
 ]
+
+P = ParamSpec("P")
 
 
 class BookId(EntityId):
@@ -152,11 +156,26 @@ class Contract:
         """The adapter under test, with an empty store. To be overridden."""
         raise NotImplementedError(f"{type(self).__name__} must have a fixture 'subject' that gives a Subject")
 
-    def needs(self, *capabilities: Capability) -> None:
-        """Skip a test whose capabilities are not declared."""
-        missing = [capability.name for capability in capabilities if capability not in self.capabilities]
-        if missing:
-            pytest.skip(f"{type(self).__name__} does not declare {', '.join(missing)}")
+
+ContractT = TypeVar("ContractT", bound=Contract)
+_Test: TypeAlias = Callable[Concatenate[ContractT, P], Awaitable[None]]
+
+
+def needs(*capabilities: Capability) -> Callable[[_Test[ContractT, P]], _Test[ContractT, P]]:
+    """Have a test skipped for adapters that do not declare these capabilities; the report of contracts shows it."""
+
+    def mark(test: _Test[ContractT, P]) -> _Test[ContractT, P]:
+        @wraps(test)
+        async def run(contract: ContractT, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            missing = [capability.name for capability in capabilities if capability not in contract.capabilities]
+            if missing:
+                pytest.skip(f"{type(contract).__name__} does not declare {', '.join(missing)}")
+            await test(contract, *args, **kwargs)
+
+        vars(run)["needed"] = capabilities
+        return run
+
+    return mark
 
 
 _next_isbn = iter(range(10**9))

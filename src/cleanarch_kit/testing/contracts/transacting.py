@@ -8,7 +8,7 @@ import pytest
 
 from cleanarch_kit.application.ports.unit_of_work import UnitOfWork, current_unit_of_work
 from cleanarch_kit.errors import DuplicateError, UnitOfWorkStateError
-from cleanarch_kit.testing.contracts.subject import Capability, Contract, Subject, a_book
+from cleanarch_kit.testing.contracts.subject import Capability, Contract, Subject, a_book, needs
 
 __all__ = ["TransactingContract"]
 
@@ -92,8 +92,8 @@ class TransactingContract(Contract):
         assert await subject.titles() == ["stored"]
         assert subject.open_connections() == 0
 
+    @needs(Capability.SAVEPOINTS)
     async def test_a_savepoint_is_taken_back_alone(self, subject: Subject) -> None:
-        self.needs(Capability.SAVEPOINTS)
         stored, deleted = a_book("stored"), a_book("deleted")
         await subject.add_books(stored, deleted)
         async with subject.unit_of_work() as unit:
@@ -118,8 +118,8 @@ class TransactingContract(Contract):
         assert found is not None
         assert (found.rank, found.version) == (1, 2)
 
+    @needs(Capability.SAVEPOINTS, Capability.UNIQUE_KEYS)
     async def test_a_savepoint_survives_a_failed_statement(self, subject: Subject) -> None:
-        self.needs(Capability.SAVEPOINTS, Capability.UNIQUE_KEYS)
         await subject.add_books(a_book("stored", isbn="taken"))
         newcomer = a_book("newcomer", isbn="taken")
         async with subject.unit_of_work() as unit:
@@ -132,8 +132,8 @@ class TransactingContract(Contract):
             await books.add(newcomer)
         assert await subject.titles() == ["newcomer", "stored"]
 
+    @needs(Capability.SAVEPOINTS)
     async def test_savepoints_nest(self, subject: Subject) -> None:
-        self.needs(Capability.SAVEPOINTS)
         async with subject.unit_of_work() as unit:
             books = subject.books(unit)
             async with unit.savepoint():
@@ -150,9 +150,9 @@ class TransactingContract(Contract):
                     raise ValueError("outermost")
         assert await subject.titles() == ["outer", "outer, again"]
 
+    @needs(Capability.SAVEPOINTS)
     async def test_a_rollback_takes_back_a_savepoint_that_came_first(self, subject: Subject) -> None:
         """Where the savepoint is the first statement, it must not become the transaction."""
-        self.needs(Capability.SAVEPOINTS)
         with pytest.raises(ValueError, match="outside"):
             async with subject.unit_of_work() as unit:
                 async with unit.savepoint():
