@@ -1,7 +1,8 @@
 """The report of the contracts in the docs: which adapter runs which item, and which skip stands there and why.
 
-A new adapter is one line in `CONTRACTS`. `python tests/testing/contracts/test_report.py` writes the report anew; every
-run of the suite holds the skips that really happen against it, see ``pytest_runtest_makereport`` in tests/conftest.py.
+A new adapter is one line in `CONTRACTS`. `python tests/architecture/test_contract_report.py` writes the report anew;
+every run of the suite holds the skips that really happen against it, see ``pytest_runtest_makereport`` in
+tests/conftest.py.
 """
 
 import inspect
@@ -17,9 +18,10 @@ import pytest
 from cleanarch_kit.testing import RepositoryContract, ScopeContract, UnitOfWorkContract
 from cleanarch_kit.testing.contracts.subject import Capability, Contract
 
-TESTS = Path(__file__).resolve().parents[2]
+TESTS = Path(__file__).resolve().parents[1]
 PAGE = TESTS.parent / "docs" / "contracts.md"
-BEGIN, END = "<!-- the report, written by tests/testing/contracts/test_report.py -->\n", "<!-- end of the report -->\n"
+BEGIN = "<!-- the report, written by tests/architecture/test_contract_report.py -->\n"
+END = "<!-- end of the report -->\n"
 
 CONTRACTS: dict[type[Contract], list[tuple[str, str, str]]] = {
     # the name of the adapter in front of the databases on which it is tested; the file and the class that test it
@@ -101,7 +103,7 @@ def report() -> Iterator[str]:
 def test_the_docs_show_the_report_as_it_is() -> None:
     text = PAGE.read_text()
     shown = text[text.index(BEGIN) + len(BEGIN) : text.index(END)]
-    assert shown == "".join(report()), "run python tests/testing/contracts/test_report.py"
+    assert shown == "".join(report()), "run python tests/architecture/test_contract_report.py"
 
 
 def test_no_adapter_replaces_an_item() -> None:
