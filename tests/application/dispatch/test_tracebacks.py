@@ -1,12 +1,13 @@
 """An exception keeps what it was, gains one note, and loses the frames that say nothing."""
 
+import json
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
-from cleanarch_kit.application.dispatch.tracebacks import noted, passed_on, without_frames
+from cleanarch_kit.application.dispatch.tracebacks import noted, passed_on, without_frames, without_frames_of
 
 
 def fail() -> None:
@@ -64,6 +65,26 @@ def test_who_raised_it_is_always_in_its_traceback() -> None:
 
     assert names(raising) == ["raising"]
     assert names(lambda: through(fail, 9)) == ["<lambda>", "fail"]
+
+
+def test_the_frames_of_modules_can_be_left_out_up_to_the_first_of_others() -> None:
+    def leaving_out(call: Callable[[], None], *modules: str) -> None:
+        try:
+            call()
+        except ValueError as error:
+            without_frames_of(error, *modules)
+            raise
+
+    def loads() -> None:
+        json.loads("{}", object_hook=lambda _: fail())
+
+    def dumps() -> None:
+        json.dumps(object(), default=lambda _: loads())
+
+    here = __name__
+    assert names(lambda: leaving_out(dumps, here[:-1])) == ["<lambda>", "leaving_out", "dumps", *names(dumps)[1:]]
+    assert names(lambda: leaving_out(dumps, here))[:2] == ["<lambda>", "dumps"]  # of json, which is another module
+    assert names(lambda: leaving_out(dumps, here, "json")) == ["<lambda>", "fail"]
 
 
 def test_an_exception_without_a_traceback_has_none_afterwards() -> None:

@@ -1,6 +1,7 @@
 """What holds for every middleware that is shipped: it lets everything through, and lets go once."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -136,6 +137,18 @@ async def test_cancelling_a_handler_that_hangs_ends_it_and_leaves_everything_onc
         await task
     assert ended == ["ended"]
     assert (outside.entered, outside.left, inside.entered, inside.left) == (1, 1, 1, 1)
+
+
+async def test_each_is_one_frame_at_most_between_caller_and_handler(middleware: Any) -> None:
+    @handles(Ask)
+    async def fail(query: Ask) -> str:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken") as caught:
+        await MessageBus([fail], middleware=[middleware]).execute(Ask())
+    names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert len(names[1:-1]) <= 1
+    assert names[-1] == "fail"
 
 
 async def test_the_result_comes_back_as_it_is(middleware: Any) -> None:

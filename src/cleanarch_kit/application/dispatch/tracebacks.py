@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-__all__ = ["noted", "passed_on", "without_frames"]
+__all__ = ["noted", "passed_on", "without_frames", "without_frames_of"]
 
 
 def noted(error: BaseException, note: str) -> None:
@@ -25,6 +25,20 @@ def without_frames(error: BaseException, count: int) -> None:
     traceback = error.__traceback__
     while count and traceback is not None and traceback.tb_next is not None:
         traceback, count = traceback.tb_next, count - 1
+    error.with_traceback(traceback)
+
+
+def without_frames_of(error: BaseException, *modules: str) -> None:
+    """Take the outermost frames that belong to modules, or to modules below them, out of a traceback.
+
+    As with `without_frames`, who raised the exception stays in it.
+    """
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        home = f"{traceback.tb_frame.f_globals.get('__name__')}."
+        if not any(home.startswith(f"{module}.") for module in modules):
+            break
+        traceback = traceback.tb_next
     error.with_traceback(traceback)
 
 

@@ -11,6 +11,7 @@ from cleanarch_kit.application.caching.policy import CachePolicy, Duration, seco
 from cleanarch_kit.application.caching.reader import CacheReader
 from cleanarch_kit.application.dispatch.dependencies import location_of, qualified_name
 from cleanarch_kit.application.dispatch.result_annotation import result_annotation
+from cleanarch_kit.application.dispatch.tracebacks import without_frames_of
 from cleanarch_kit.application.messages import Message, Query
 from cleanarch_kit.application.middleware.protocol import Next
 from cleanarch_kit.application.serialization import Codec
@@ -21,6 +22,7 @@ __all__ = ["CachedQuery", "QueryCache", "cached_query"]
 ResultT = TypeVar("ResultT")
 QueryT = TypeVar("QueryT", bound=Query[object])
 
+_CACHING = CacheReader.__module__.rpartition(".")[0]
 _FIELD_LISTS = ("__dataclass_fields__", "model_fields", "__struct_fields__", "__attrs_attrs__")
 
 
@@ -130,7 +132,11 @@ class _CachedAnswers:
         values = tuple(getattr(message, field) for field in self._fields)
         key = f"{self._label}{encode(values)}:{encode(self._query.vary())}"
         name, tags = self._names(key, tuple(self._query.tags(message)))
-        answer: ResultT = await self._reader.get(name, tags, lambda: call_next(message))
+        try:
+            answer: ResultT = await self._reader.get(name, tags, lambda: call_next(message))
+        except Exception as error:
+            without_frames_of(error, __name__, _CACHING)
+            raise
         return answer
 
     def __repr__(self) -> str:
