@@ -136,13 +136,6 @@ def test_a_function_that_takes_no_message_is_refused() -> None:
         read(handle)
 
 
-def test_a_middleware_that_takes_no_next_step_is_refused() -> None:
-    async def middleware(message: object) -> None: ...
-
-    with pytest.raises(DefinitionError, match=r"must take a message and the next step by position"):
-        read(middleware, positional=2)
-
-
 def test_a_collecting_parameter_takes_the_message_too() -> None:
     async def handle(*args: object, users: Users) -> None: ...
 

@@ -1,5 +1,6 @@
 """Handlers are found in functions, classes, instances and modules, each once and in order."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -101,6 +102,53 @@ def test_a_class_holds_a_handler_for_each_marked_method_in_the_order_of_writing(
 
 def test_of_a_class_with_both_kinds_of_handlers_only_one_kind_counts() -> None:
     assert subjects(discover([Both], EventMark)) == [Created]
+
+
+def test_what_is_no_method_of_an_instance_is_refused_rather_than_overlooked() -> None:
+    async def handle(command: Any) -> int:
+        return 1
+
+    async def other(command: Any) -> int:
+        return 1
+
+    class Static:
+        create = staticmethod(untyped_handles(Create)(handle))
+
+        @handles(Rename)
+        async def rename(self, command: Rename) -> int:
+            return 1
+
+    class OfClass:
+        create = untyped_handles(Create)(classmethod(other))
+
+    for given in (Static, Static(), OfClass, OfClass()):
+        with pytest.raises(DefinitionError, match=r"(handle|other) \(.+\) is a (static|class)method: make it a method"):
+            discover([given], MessageMark)
+
+
+def test_a_method_without_its_message_is_refused() -> None:
+    async def nothing(self: object) -> int:
+        return 1
+
+    class Forgetful:
+        create = untyped_handles(Create)(nothing)
+
+    for given in (Forgetful, Forgetful()):
+        with pytest.raises(DefinitionError, match=r"nothing must take its message by position \("):
+            discover([given], MessageMark)
+
+
+def test_a_class_that_cannot_be_constructed_is_refused() -> None:
+    class Abstract(ABC):
+        @handles(Create)
+        async def create(self, command: Create) -> int:
+            return await self.rest()
+
+        @abstractmethod
+        async def rest(self) -> int: ...
+
+    with pytest.raises(DefinitionError, match=r"Abstract \(.+\) is abstract: give the bus a class that can be"):
+        discover([Abstract], MessageMark)
 
 
 def test_an_instance_is_used_as_it_is() -> None:

@@ -50,13 +50,16 @@ def qualified_name(target: object) -> str:
     return f"{plain.__module__}.{getattr(plain, '__qualname__', '')}"
 
 
-def keyword_dependencies(function: Callable[..., object], *, positional: int, owner: str) -> tuple[Dependency, ...]:
+def keyword_dependencies(
+    function: Callable[..., object], *, positional: int, owner: str, taking: str = "its message"
+) -> tuple[Dependency, ...]:
     """Return what the parameters of `function` after the first `positional` ones ask for.
 
     Args:
         function: a function, a bound method or a callable object.
         positional: how many parameters the caller fills by position.
         owner: how to name the function in an error.
+        taking: how to name there what the caller gives.
 
     Raises:
         DefinitionError: it does not take that many by position, or one of the others cannot be a dependency.
@@ -64,7 +67,7 @@ def keyword_dependencies(function: Callable[..., object], *, positional: int, ow
     parameters = list(inspect.signature(function).parameters.values())
     taken = [parameter for parameter in parameters[:positional] if parameter.kind in _BY_POSITION]
     if len(taken) < positional and not any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
-        raise DefinitionError(f"{owner} must take {_counted(positional)} by position ({location_of(function)})")
+        raise DefinitionError(f"{owner} must take {taking} by position ({location_of(function)})")
     return _dependencies(parameters[positional:], function, owner)
 
 
@@ -81,10 +84,6 @@ def constructor_dependencies(cls: type[object], *, owner: str) -> tuple[Dependen
 
 _BY_POSITION = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
 _COLLECTING = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
-
-
-def _counted(positional: int) -> str:
-    return "its message" if positional == 1 else "a message and the next step"
 
 
 def _dependencies(

@@ -121,6 +121,10 @@ def _of_class(cls: type[object], mark: _Mark) -> Iterator[Handler]:
         subjects = _subjects(function, mark)
         if not subjects:
             continue
+        if inspect.isabstract(cls):
+            raise DefinitionError(
+                f"{qualified_name(cls)} ({location_of(cls)}) is abstract: give the bus a class that can be constructed"
+            )
         if dependencies is None:
             dependencies = constructor_dependencies(cls, owner=qualified_name(cls))
         if keyword_dependencies(function, positional=2, owner=qualified_name(function)):
@@ -140,7 +144,13 @@ def _of_class(cls: type[object], mark: _Mark) -> Iterator[Handler]:
 def _marked_methods(cls: type[object]) -> Iterator[Any]:
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))  # in the order of writing
     for name in names:
-        function = inspect.getattr_static(cls, name)
+        function: Any = inspect.getattr_static(cls, name)
+        plain: Any = function.__func__ if type(function) in {staticmethod, classmethod} else None
+        if marks_of(plain) or (plain and marks_of(function)):
+            raise DefinitionError(
+                f"{qualified_name(plain)} ({location_of(plain)}) is a {type(function).__name__}:"
+                " make it a method, or a function of its own"
+            )
         if marks_of(function):
             yield function
 

@@ -157,7 +157,9 @@ def _inside(middleware: Call, *, stream: bool) -> ScopedStep:
 def _dependencies(middleware: Call, target: Call) -> tuple[Dependency, ...]:
     """Return what a middleware says that it depends on, or else what its signature says."""
     stated: tuple[Dependency, ...] | None = getattr(middleware, "dependencies", None)
-    return keyword_dependencies(target, positional=2, owner=name_of(middleware)) if stated is None else stated
+    if stated is not None:
+        return stated
+    return keyword_dependencies(target, positional=2, owner=name_of(middleware), taking="a message and the next step")
 
 
 def _target(middleware: Call, *, stream: bool) -> Call:
