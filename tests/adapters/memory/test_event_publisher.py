@@ -178,6 +178,23 @@ async def test_without_a_scope_a_handler_that_needs_one_fails_with_the_way_out()
     assert isinstance(error, DependencyError)
 
 
+async def test_what_no_handler_could_get_is_told_before_the_first_event() -> None:
+    @on(Created)
+    async def needing(event: Created, *, users: Users) -> None: ...
+
+    await InMemoryEventPublisher([needing], scope=scope_of({Users: Users})).verify()
+    await InMemoryEventPublisher([handler("first")]).verify()
+    for scope, problem in (
+        (scope_of({}), "needs 'users', and the scope cannot resolve Users: provide it there"),
+        (None, "needs 'users' resolved and there is no scope: give one with scope=, or verify what is bound"),
+    ):
+        with pytest.raises(ExceptionGroup, match="the publisher is not ready") as caught:
+            await InMemoryEventPublisher([needing, handler("first")], scope=scope).verify()
+        (error,) = caught.value.exceptions
+        assert f"needing ({__file__}:" in str(error)
+        assert problem in str(error)
+
+
 def test_what_is_no_event_handler_is_refused() -> None:
     with pytest.raises(DefinitionError, match="is no handler: mark a function or a method with @on"):
         InMemoryEventPublisher([Users])

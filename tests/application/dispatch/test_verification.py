@@ -143,7 +143,8 @@ async def test_without_a_scope_everything_that_needs_one_is_told() -> None:
     assert len(found) == 2
     assert found[0].startswith(f"{__name__}.rename ({__file__}:")
     assert found[0].endswith(
-        "needs 'users' resolved and the bus has no scope: give it one with scope=, or verify bus.bound(resolve)"
+        "needs 'users' resolved and there is no scope: give one with scope=,"
+        " or verify what is bound to one with bound(resolve)"
     )
 
 

@@ -7,8 +7,9 @@ from cleanarch_kit.application.context import current_message_context
 from cleanarch_kit.application.dispatch.calls import Run
 from cleanarch_kit.application.dispatch.discovery import Handler, discover, handler_of
 from cleanarch_kit.application.dispatch.event_delivery import Concurrent, DeliveryPolicy
-from cleanarch_kit.application.dispatch.invocation import compile_invocation
+from cleanarch_kit.application.dispatch.pipeline import compile_pipeline
 from cleanarch_kit.application.dispatch.tracebacks import noted
+from cleanarch_kit.application.dispatch.verification import unresolvable
 from cleanarch_kit.application.handlers import EventMark
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.scope import Resolve, Scope
@@ -87,6 +88,18 @@ class InMemoryEventPublisher:
         if errors:
             raise ExceptionGroup("event handlers failed", errors)
 
+    async def verify(self) -> None:
+        """Find out whether every handler can be called, before the first event, which may be after a commit.
+
+        The scope is entered once, and everything that any of the handlers needs is resolved in it.
+
+        Raises:
+            ExceptionGroup: everything that cannot be resolved, each with file, line and fix.
+        """
+        problems = await unresolvable([registration.pipeline for registration in self._handlers], None)
+        if problems:
+            raise ExceptionGroup("the publisher is not ready", problems)
+
     def bound(self, resolve: Resolve, /) -> EventPublisher:
         """Return this publisher within a scope that is open already, with the handlers that it has now.
 
@@ -141,18 +154,17 @@ class InMemoryEventPublisher:
 class _Registration:
     """A handler in its place in the order, compiled."""
 
-    __slots__ = ("_join", "handler", "run")
+    __slots__ = ("handler", "pipeline", "run")
 
     def __init__(self, handler: Handler, scope: Scope | None) -> None:
-        invocation = compile_invocation(handler, (), scope, {})
-        needs_nothing = not handler.dependencies and handler.construct is None
         self.handler = handler
-        self.run: Run = handler.target if needs_nothing else invocation.run
-        self._join = invocation.join
+        self.pipeline = compile_pipeline(handler, (), (), scope, {})
+        needs_nothing = not handler.dependencies and handler.construct is None
+        self.run: Run = handler.target if needs_nothing else self.pipeline.run
 
     def bound(self, resolve: Resolve) -> "_Registration":
-        join = self._join
+        join = self.pipeline.join
         bound = object.__new__(_Registration)
-        bound.handler, bound._join = self.handler, join
+        bound.handler, bound.pipeline = self.handler, self.pipeline
         bound.run = (lambda event: join(event, resolve)) if self.handler.dependencies else self.run
         return bound

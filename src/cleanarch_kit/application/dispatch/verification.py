@@ -117,8 +117,8 @@ def _needs(pipeline: Pipeline) -> Iterator[tuple[str, Dependency]]:
 def _without_scope(pipeline: Pipeline) -> CleanArchError:
     asker, dependency = next(_needs(pipeline))
     return DependencyError(
-        f"{asker} needs {dependency.parameter!r} resolved and the bus has no scope:"
-        " give it one with scope=, or verify bus.bound(resolve)"
+        f"{asker} needs {dependency.parameter!r} resolved and there is no scope:"
+        " give one with scope=, or verify what is bound to one with bound(resolve)"
     )
 
 
