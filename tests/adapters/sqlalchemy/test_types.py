@@ -193,9 +193,11 @@ def test_annotations_that_hold_no_value_are_resolved_as_ever() -> None:
 def test_a_type_is_its_own_cache_key_and_can_be_pickled() -> None:
     assert ScalarType(Email).python_type is Email
     assert pickle.loads(pickle.dumps(ScalarType(Email))).value_type is Email
-    with sa.create_engine("sqlite://").connect() as connection:
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
         statement = sa.select(sa.literal(Email("a@b.example"), ScalarType(Email)))
         assert connection.scalar(statement) == Email("a@b.example")
+    engine.dispose()
 
 
 async def test_a_number_is_rounded_to_its_scale_alike_everywhere(engine: AsyncEngine) -> None:
