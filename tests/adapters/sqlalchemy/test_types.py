@@ -57,13 +57,21 @@ async def test_a_moment_comes_back_aware_in_utc_and_exact(engine: AsyncEngine) -
     assert found == 1
 
 
-async def test_a_naive_moment_is_refused(engine: AsyncEngine) -> None:
+@pytest.mark.parametrize(
+    ("moment", "rule"),
+    [
+        (datetime(2024, 1, 1), "must have a time zone: a naive datetime names no instant"),  # noqa: DTZ001
+        (datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))), "is out of range in UTC"),
+        (datetime.min.replace(tzinfo=KOLKATA), "is out of range in UTC"),
+    ],
+)
+async def test_what_is_no_moment_is_refused(engine: AsyncEngine, moment: datetime, rule: str) -> None:
     async with engine.connect() as connection:
         await connection.run_sync(metadata.create_all)
         with pytest.raises(StatementError) as caught:
-            await connection.execute(moments.insert(), {"id": 1, "at": datetime(2024, 1, 1)})  # noqa: DTZ001
+            await connection.execute(moments.insert(), {"id": 1, "at": moment})
     assert isinstance(caught.value.orig, InvalidValueError)
-    assert str(caught.value.orig) == "datetime must have a time zone, as in datetime.now(UTC)"
+    assert str(caught.value.orig) == f"datetime {rule}"
 
 
 def test_a_moment_is_declared_as_each_database_needs() -> None:

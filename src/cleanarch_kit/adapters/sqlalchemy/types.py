@@ -13,9 +13,9 @@ from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyType
+from cleanarch_kit.domain._primitives import aware_datetime
 from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.domain.values.money import CurrencyCode, MinorUnits
-from cleanarch_kit.errors import InvalidValueError
 
 __all__ = ["ScalarType", "UtcDateTime", "stored_type", "value_type"]
 
@@ -24,7 +24,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     """A moment: aware on the way in, aware and in UTC on the way out, with microseconds, on every database.
 
     PostgreSQL stores `TIMESTAMP WITH TIME ZONE`, MariaDB and MySQL `DATETIME(6)` in UTC, SQLite text in UTC. A naive
-    datetime is refused with `InvalidValueError`.
+    datetime, and one that is out of range in UTC, is refused with `InvalidValueError`.
 
     Args:
         timezone: False for PostgreSQL columns that were declared without a time zone and hold UTC.
@@ -43,9 +43,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is not UTC:
-            if value.utcoffset() is None:
-                raise InvalidValueError("datetime", "must have a time zone, as in datetime.now(UTC)")
-            value = value.astimezone(UTC)
+            value = aware_datetime("datetime", value)
         return value if self.timezone and dialect.name == "postgresql" else value.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
