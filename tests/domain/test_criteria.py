@@ -18,6 +18,7 @@ from cleanarch_kit.domain import (
 )
 from cleanarch_kit.domain.criteria import (
     And,
+    AnyOf,
     Comparison,
     Criterion,
     Field,
@@ -33,6 +34,8 @@ from cleanarch_kit.domain.criteria import (
     parametrise,
 )
 from cleanarch_kit.domain.tracing import trace
+
+NAME = Field(("name",))
 
 
 class UserId(EntityId): ...
@@ -62,6 +65,8 @@ class TestTree:
             OneOf(Field(("a",)), (1, 2)),
             IsNull(Field(("a",))),
             Truth(Field(("a",))),
+            AnyOf(Field(("a",)), None),
+            AnyOf(Field(("a",)), Truth(Field(("a",)))),
             Not(Truth(Field(("a",)))),
             And((Truth(Field(("a",))), Truth(Field(("b",))))),
             Or((Truth(Field(("a",))), Truth(Field(("b",))))),
@@ -73,11 +78,16 @@ class TestTree:
             with pytest.raises(FrozenInstanceError):
                 setattr(node, fields(node)[0].name, None)  # type: ignore[arg-type]  # pyright: ignore
 
-    def test_a_node_is_one_of_eight(self) -> None:
-        assert set(get_args(Node)) == {Comparison, TextMatch, OneOf, IsNull, Truth, Not, And, Or}
+    def test_a_node_is_one_of_nine(self) -> None:
+        assert set(get_args(Node)) == {Comparison, TextMatch, OneOf, IsNull, Truth, AnyOf, Not, And, Or}
 
     def test_a_field_shows_its_path(self) -> None:
         assert str(Field(("balance", "amount"))) == "balance.amount"
+
+    def test_where_a_field_was_traced_is_no_part_of_it(self) -> None:
+        assert Field(("a",), object()) == Field(("a",))
+        assert hash(Field(("a",), object())) == hash(Field(("a",)))
+        assert repr(Field(("a",), object())) == repr(Field(("a",)))
 
 
 TWINS: list[tuple[Criterion[User], Criterion[User]]] = [
@@ -135,3 +145,17 @@ class TestParametrise:
             lambda u: not_((u.name == "a") & u.is_active),
         ]
         assert len(set(map(shape_of, criteria))) == len(criteria)
+
+
+def test_a_condition_on_what_is_owned_is_part_of_the_shape_and_its_values_are_not() -> None:
+    lines = Field(("lines",))
+    first, second = Comparison("==", NAME, Value("a")), Comparison("==", NAME, Value("b"))
+    assert parametrise(AnyOf(lines, first)) == (parametrise(AnyOf(lines, second))[0], ("a",))
+    shapes = [parametrise(node)[0] for node in (AnyOf(lines, first), AnyOf(lines, None), AnyOf(NAME, first), first)]
+    assert len(set(shapes)) == len(shapes)
+    assert parametrise(And((first, AnyOf(lines, And((second, AnyOf(lines, first)))), second)))[1] == (
+        "a",
+        "b",
+        "a",
+        "b",
+    )

@@ -4,7 +4,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
@@ -13,6 +13,7 @@ import pytest
 from cleanarch_kit.domain import Email, Money
 from cleanarch_kit.domain.criteria import (
     And,
+    AnyOf,
     Comparison,
     Field,
     IsNull,
@@ -30,6 +31,7 @@ from cleanarch_kit.domain.evaluation import evaluate, field_value, plain_value
 NUMBERS = [None, 0, 1, 2, 3]
 TEXTS = [None, "", "a", "A", "ab", "Ab", "%", "_", "a%b", "\\", "ä", "Ä"]
 FLAGS = [None, True, False]
+ROWS = Field(("rows",))
 NUMERIC = [Field(("n",)), Field(("m",))]
 TEXTUAL = [Field(("s",)), Field(("t",))]
 
@@ -41,16 +43,18 @@ class Row:
     s: str | None
     t: str | None
     b: bool | None
+    rows: list["Row"] = field(default_factory=list["Row"])
 
 
-def random_row(rng: random.Random) -> Row:
-    return Row(rng.choice(NUMBERS), rng.choice(NUMBERS), rng.choice(TEXTS), rng.choice(TEXTS), rng.choice(FLAGS))
+def random_row(rng: random.Random, depth: int = 2) -> Row:
+    rows = [random_row(rng, depth - 1) for _ in range(rng.randint(0, 2))] if depth else []
+    return Row(rng.choice(NUMBERS), rng.choice(NUMBERS), rng.choice(TEXTS), rng.choice(TEXTS), rng.choice(FLAGS), rows)
 
 
 def random_node(rng: random.Random, depth: int) -> Node:
     if depth and rng.random() < 0.6:
         operands = tuple(random_node(rng, depth - 1) for _ in range(rng.randint(2, 3)))
-        return rng.choice((And(operands), Or(operands), Not(operands[0])))
+        return rng.choice((And(operands), Or(operands), Not(operands[0]), AnyOf(ROWS, operands[0])))
     leaves: Sequence[Callable[[], Node]] = (
         lambda: _comparison(rng, NUMERIC, NUMBERS),
         lambda: _comparison(rng, TEXTUAL, TEXTS),
@@ -58,6 +62,7 @@ def random_node(rng: random.Random, depth: int) -> Node:
         lambda: OneOf(rng.choice(NUMERIC), tuple(rng.sample([0, 1, 2, 3], rng.randint(0, 3)))),
         lambda: IsNull(rng.choice(NUMERIC + TEXTUAL)),
         lambda: Truth(Field(("b",))),
+        lambda: AnyOf(ROWS, None),
     )
     return rng.choice(leaves)()
 
@@ -92,6 +97,9 @@ class Judge:
                 return f"({word.join(self._sql(operand, row, values) for operand in operands)})"
             case Not(operand):
                 return f"(NOT {self._sql(operand, row, values)})"
+            case AnyOf(_, condition):
+                wheres = ["1" if condition is None else self._sql(condition, item, values) for item in row.rows]
+                return " OR ".join(f"EXISTS (SELECT 1 WHERE {where})" for where in wheres).join("()") if wheres else "0"
             case Comparison(operator, left, right):
                 other = right.value if isinstance(right, Value) else getattr(row, right.path[0])
                 values += [getattr(row, left.path[0]), other]

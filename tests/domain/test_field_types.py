@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NewType, Optional, TypeVar
 import pytest
 
 from cleanarch_kit.domain import AggregateRoot, DateRange, Email, EntityId, Money
-from cleanarch_kit.domain.field_types import fields_of, is_composite, unknown_field
+from cleanarch_kit.domain.field_types import Items, fields_of, is_composite, unknown_field
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -74,7 +74,7 @@ def test_the_public_fields_of_a_dataclass_with_their_types() -> None:
         "born": date,
         "bonus": Money,
         "either": None,
-        "tags": None,
+        "tags": Items(str),
         "anything": None,
         "noted": str,
     }

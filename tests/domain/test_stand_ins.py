@@ -107,7 +107,7 @@ MISUSES: list[tuple[Callable[[Any], Any], str]] = [
     ),
     (
         lambda u: any(tag == "x" for tag in u.tags),
-        "a criterion cannot go through a field: it compares fields of the entity itself",
+        "a criterion cannot go through a field: write any_(o.lines, lambda line: ...) for what the entity owns",
     ),
     (lambda u: u.name[0] == "x", "a criterion cannot look into name: it compares whole fields"),
     # None

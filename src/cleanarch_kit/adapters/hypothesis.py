@@ -183,7 +183,7 @@ def _of_dataclass(kind: type[Entity[object]] | type[DomainEvent]) -> st.SearchSt
     for name in initialised & declared.keys():
         if declared[name] is datetime:
             told[name] = _PLAIN[datetime]
-        elif name == "id" and (id_type := declared[name]) is not None:
+        elif name == "id" and isinstance(id_type := declared[name], type):
             told[name] = st.from_type(id_type)
     return st.builds(kind, **told)
 

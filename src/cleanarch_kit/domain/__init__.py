@@ -8,6 +8,7 @@ from cleanarch_kit.domain.criteria import Criterion, Ordering
 from cleanarch_kit.domain.entity import AggregateRoot, Entity
 from cleanarch_kit.domain.event import DomainEvent
 from cleanarch_kit.domain.identity import EntityId, uuid7
+from cleanarch_kit.domain.quantifier import any_
 from cleanarch_kit.domain.specification import (
     Specification,
     asc,
@@ -50,6 +51,7 @@ __all__ = [
     "Slug",
     "Specification",
     "SystemClock",
+    "any_",
     "asc",
     "contains",
     "desc",

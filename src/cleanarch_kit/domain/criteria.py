@@ -6,6 +6,7 @@ compiles the tree into its own query language or hands it to `evaluate`. Both mu
 - Logic has three values. A comparison or text match with nothing (None) is unknown, ``not unknown`` is unknown,
   ``and`` and ``or`` follow SQL; an entity is found only where the whole is true.
 - `OneOf` without values is false, also for None.
+- `AnyOf` is true or false, never unknown: an object of which its condition is unknown does not count.
 - Text matches are literal: no character is a wildcard. They respect case unless `ignore_case` is set, which folds
   ASCII letters at least.
 - A field's path may lead through a composite (``("balance", "amount")``) and may end in ``"value"`` for a one-field
@@ -15,12 +16,14 @@ compiles the tree into its own query language or hands it to `evaluate`. Both mu
 Nodes are immutable, and hashable as far as their values are. A new kind of node would be a breaking change.
 """
 
+import dataclasses
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
 
 __all__ = [
     "And",
+    "AnyOf",
     "Comparison",
     "Criterion",
     "Field",
@@ -45,9 +48,15 @@ TextMatchKind: TypeAlias = Literal["contains", "starts_with"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the entity, or of a value in it: ``("balance", "amount")``."""
+    """A field of the entity, or of a value in it: ``("balance", "amount")``.
+
+    Attributes:
+        path: the names that lead to it.
+        scope: while a lambda is traced, whose field it is; no part of the tree's meaning.
+    """
 
     path: tuple[str, ...]
+    scope: object = dataclasses.field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return ".".join(self.path)
@@ -102,6 +111,18 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
+class AnyOf:
+    """A field that holds objects, at least one of which meets a condition; without a condition, at least one.
+
+    The objects are those of a list, set or tuple, the values of a dict, or one alone, where None is none. The fields
+    of the condition are fields of the object.
+    """
+
+    field: Field
+    condition: "Node | None"
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """The contrary; unknown stays unknown."""
 
@@ -122,7 +143,7 @@ class Or:
     operands: "tuple[Node, ...]"
 
 
-Node: TypeAlias = Comparison | TextMatch | OneOf | IsNull | Truth | Not | And | Or
+Node: TypeAlias = Comparison | TextMatch | OneOf | IsNull | Truth | AnyOf | Not | And | Or
 """Anything that is true, false or unknown of an entity."""
 
 
@@ -174,6 +195,8 @@ def _shape(node: Node, values: list[object]) -> Hashable:
             shape = "is null", field.path
         case Truth(field):
             shape = "truth", field.path
+        case AnyOf(field, condition):
+            shape = "any of", field.path, None if condition is None else _shape(condition, values)
         case Not(operand):
             shape = "not", _shape(operand, values)
         case And(operands):

@@ -1,11 +1,11 @@
 """Running a criterion's tree in memory, with SQL's three-valued logic."""
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import Final
+from typing import Final, cast
 
-from cleanarch_kit.domain.criteria import And, Comparison, Field, IsNull, Node, Not, OneOf, TextMatch, Truth
+from cleanarch_kit.domain.criteria import And, AnyOf, Comparison, Field, IsNull, Node, Not, OneOf, TextMatch, Truth
 from cleanarch_kit.domain.value_object import ScalarValue
 
 __all__ = ["evaluate", "field_value", "plain_value"]
@@ -37,6 +37,9 @@ def evaluate(node: Node, entity: object) -> bool | None:
         case Truth(field):
             value = field_value(field, entity)
             result = None if value is None else bool(value)
+        case AnyOf(field, condition):
+            items = _items(field_value(field, entity))
+            result = any(condition is None or evaluate(condition, item) is True for item in items)
         case Not(operand):
             contrary = evaluate(operand, entity)
             result = None if contrary is None else not contrary
@@ -75,6 +78,15 @@ def _match_text(match: TextMatch, value: object) -> bool | None:
     if match.ignore_case:
         text, part = text.translate(_ASCII_LOWER), part.translate(_ASCII_LOWER)
     return text.startswith(part) if match.kind == "starts_with" else part in text
+
+
+def _items(value: object) -> Iterable[object]:
+    """What a field holds: the values of a dict, the items of another collection, or the one object that is there."""
+    if isinstance(value, Mapping):
+        return cast("Mapping[object, object]", value).values()
+    if isinstance(value, Iterable):
+        return cast("Iterable[object]", value)
+    return () if value is None else (value,)
 
 
 def _among(value: object, values: tuple[object, ...]) -> bool | None:

@@ -14,6 +14,7 @@ from cleanarch_kit.domain.stand_ins import (
     condition,
     negated,
     order_key,
+    single_field,
     traced_field,
 )
 from cleanarch_kit.domain.tracing import trace
@@ -79,7 +80,7 @@ def present(field: T | None) -> T:
 
 def one_of(field: T | None, values: Iterable[T]) -> bool:
     """Whether a field equals one of some values. Without values it is false."""
-    traced = traced_field(field, "one_of()")[0]
+    traced = single_field(field, "one_of()")[0]
     if isinstance(values, str | bytes):
         raise TypeError(f"one_of(u.{traced}, ...) takes several values: put the text into a list")
     items = tuple(values)
@@ -115,7 +116,7 @@ def desc(field: object, *, nulls_first: bool = False) -> object:
 
 
 def _text_match(kind: TextMatchKind, field: object, part: object, *, ignore_case: bool) -> TextMatch:
-    traced, declared = traced_field(field, f"{kind}()")
+    traced, declared = single_field(field, f"{kind}()")
     if declared is not None and not issubclass(getattr(declared, "value_type", declared), str):
         raise TypeError(f"{traced} is no text: {kind}() takes a field with text")
     if isinstance(part, TracedField):

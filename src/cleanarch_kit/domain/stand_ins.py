@@ -18,7 +18,7 @@ from cleanarch_kit.domain.criteria import (
     Truth,
     Value,
 )
-from cleanarch_kit.domain.field_types import fields_of, is_composite, unknown_field
+from cleanarch_kit.domain.field_types import Declared, Items, fields_of, is_composite, unknown_field
 
 __all__ = [
     "TracedCondition",
@@ -29,6 +29,7 @@ __all__ = [
     "joined",
     "negated",
     "order_key",
+    "single_field",
     "traced_field",
 ]
 
@@ -51,11 +52,14 @@ class _Traced:
 
     def __contains__(self, item: object) -> NoReturn:
         raise TypeError(
-            "a criterion cannot use in: write contains(field, text) for text, one_of(field, values) for values"
+            "a criterion cannot use in: write contains(field, text) for text, one_of(field, values) for values,"
+            " any_(o.lines, lambda line: ...) for what the entity owns"
         )
 
     def __iter__(self) -> NoReturn:
-        raise TypeError("a criterion cannot go through a field: it compares fields of the entity itself")
+        raise TypeError(
+            "a criterion cannot go through a field: write any_(o.lines, lambda line: ...) for what the entity owns"
+        )
 
     def __invert__(self) -> NoReturn:
         raise TypeError("a criterion is negated by not_(condition), not by ~, which is arithmetic on a bool")
@@ -99,7 +103,7 @@ class TracedField(_Traced):
 
     __slots__ = ("__traced__",)
 
-    def __init__(self, field: Field, declared: type | None) -> None:
+    def __init__(self, field: Field, declared: Declared) -> None:
         self.__traced__ = (field, declared)
 
     def __repr__(self) -> str:
@@ -109,23 +113,27 @@ class TracedField(_Traced):
         if name.startswith("__"):
             raise AttributeError(name)
         field, owner = self.__traced__
+        if isinstance(owner, Items):
+            raise TypeError(_through(field))
         known = fields_of(owner) if owner is not None else None
         if known is None:
             if name.startswith("_"):
                 raise TypeError(f"{name!r} is private: a criterion compares public fields")
-            return TracedField(Field((*field.path, name)), None)
+            return TracedField(Field((*field.path, name), field.scope), None)
         if owner is not None and name not in known:
             raise TypeError(unknown_field(owner, name, known))
-        return TracedField(Field((*field.path, name)), known[name])
+        return TracedField(Field((*field.path, name), field.scope), known[name])
 
     def __call__(self, *_: object, **__: object) -> NoReturn:
         """Refuse: a method was called."""
+        self._refuse_items()
         raise TypeError(
             f"a criterion cannot call {self.__traced__[0]}(): it compares stored fields; write contains(field, text),"
             " starts_with(field, text), with ignore_case=True where case does not matter"
         )
 
     def __getitem__(self, key: object) -> NoReturn:
+        self._refuse_items()
         raise TypeError(f"a criterion cannot look into {self.__traced__[0]}: it compares whole fields")
 
     def __and__(self, other: object) -> TracedCondition:
@@ -161,6 +169,7 @@ class TracedField(_Traced):
     __hash__ = _Traced.__hash__
 
     def _no_arithmetic(self, *_: object) -> NoReturn:
+        self._refuse_items()
         raise TypeError(
             f"a criterion cannot compute with {self.__traced__[0]}: compute the other side before the lambda"
         )
@@ -170,6 +179,11 @@ class TracedField(_Traced):
         _no_arithmetic
     )
     __len__ = __int__ = __float__ = __index__ = _no_arithmetic
+
+    def _refuse_items(self) -> None:
+        field, declared = self.__traced__
+        if isinstance(declared, Items):
+            raise TypeError(_through(field))
 
 
 class TracedOrder:
@@ -191,13 +205,13 @@ def order_key(field: object, *, descending: bool = False, nulls_first: bool = Fa
         return field.key
     if isinstance(field, OrderKey):
         return field
-    traced, declared = traced_field(field, "an ordering")
+    traced, declared = single_field(field, "an ordering")
     if is_composite(declared):
         raise TypeError(f"{traced} has several parts: order by one of them, such as {traced}.{_first_part(declared)}")
     return OrderKey(traced, descending, nulls_first)
 
 
-def traced_field(field: object, reader: str) -> tuple[Field, type | None]:
+def traced_field(field: object, reader: str) -> tuple[Field, Declared]:
     """The path and declared type of a traced field.
 
     Raises:
@@ -212,6 +226,18 @@ def traced_field(field: object, reader: str) -> tuple[Field, type | None]:
     return field.__traced__
 
 
+def single_field(field: object, reader: str) -> tuple[Field, type | None]:
+    """The path and declared type of a traced field that does not hold several objects.
+
+    Raises:
+        TypeError: it does, or it is something else; `reader` names who wanted a field.
+    """
+    traced, declared = traced_field(field, reader)
+    if isinstance(declared, Items):
+        raise TypeError(_through(traced))
+    return traced, declared
+
+
 def condition(result: object) -> Node:
     """The tree of a traced condition; a field of type bool is one, too.
 
@@ -221,7 +247,7 @@ def condition(result: object) -> Node:
     if isinstance(result, TracedCondition):
         return result.__traced__
     if isinstance(result, TracedField):
-        field, declared = traced_field(result, "a criterion")
+        field, declared = single_field(result, "a criterion")
         if declared not in (None, bool):
             raise TypeError(f"{field} is no condition: compare it, for example u.{field} == value")
         return Truth(field)
@@ -265,15 +291,22 @@ def joined(kind: type[And] | type[Or], nodes: list[Node]) -> Node:
 
 
 def _compared(operator: Operator, left: TracedField, right: object) -> bool:
-    field, declared = traced_field(left, "a comparison")
+    field, declared = single_field(left, "a comparison")
     if operator not in ("==", "!=") and is_composite(declared):
         raise TypeError(f"{field} has several parts: compare one of them, such as {field}.{_first_part(declared)}")
     if isinstance(right, TracedField):
-        return as_bool(Comparison(operator, field, traced_field(right, "a comparison")[0]))
+        return as_bool(Comparison(operator, field, single_field(right, "a comparison")[0]))
     if right is None:
         negation = f"not_(is_null(u.{field}))" if operator == "!=" else f"is_null(u.{field})"
         raise TypeError(f"nothing is {operator} None, in SQL: write {negation}")
     return as_bool(Comparison(operator, field, Value(operand(right, str(field)))))
+
+
+def _through(field: Field) -> str:
+    return (
+        f"{field} holds several objects: write any_(o.{field}, lambda item: ...) for a condition on one of them,"
+        f" any_(o.{field}) for whether there is any"
+    )
 
 
 def _first_part(composite: Any) -> str:

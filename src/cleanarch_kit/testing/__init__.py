@@ -17,6 +17,20 @@ from cleanarch_kit.testing.contracts.isolation import keep_tenants_apart
 from cleanarch_kit.testing.contracts.machine import compare_with_a_model
 from cleanarch_kit.testing.contracts.outbox import OutboxContract
 from cleanarch_kit.testing.contracts.outbox_subject import CONTRACT_EVENTS, OutboxSubject, StoredOutbox, Ticked
+from cleanarch_kit.testing.contracts.owned_children import OwnedChildrenContract
+from cleanarch_kit.testing.contracts.owned_subject import (
+    Address,
+    Allocation,
+    LineId,
+    LineState,
+    Order,
+    OrderId,
+    OrderLine,
+    OwnedSubject,
+    Parcel,
+    Remark,
+    Tag,
+)
 from cleanarch_kit.testing.contracts.repository import RepositoryContract
 from cleanarch_kit.testing.contracts.scoping import ScopeContract
 from cleanarch_kit.testing.contracts.subject import Book, BookId, Capability, Note, NoteId, Subject
@@ -25,6 +39,8 @@ from cleanarch_kit.testing.recording import MessageStub, RecordingBus, Recording
 
 __all__ = [
     "CONTRACT_EVENTS",
+    "Address",
+    "Allocation",
     "Book",
     "BookId",
     "CacheBackendContract",
@@ -34,19 +50,29 @@ __all__ = [
     "IdempotencyStoreContract",
     "InboxContract",
     "InboxSubject",
+    "LineId",
+    "LineState",
     "MessageStub",
     "Note",
     "NoteId",
     "OpenStore",
+    "Order",
+    "OrderId",
+    "OrderLine",
     "OutboxContract",
     "OutboxSubject",
+    "OwnedChildrenContract",
+    "OwnedSubject",
+    "Parcel",
     "RecordingBus",
     "RecordingEventPublisher",
+    "Remark",
     "RepositoryContract",
     "ScopeContract",
     "StoredOutbox",
     "StreamStub",
     "Subject",
+    "Tag",
     "Ticked",
     "UnitOfWorkContract",
     "cancel_everywhere",

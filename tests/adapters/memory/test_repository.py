@@ -13,7 +13,18 @@ from cleanarch_kit.application.pagination.keyset import Keyset
 from cleanarch_kit.domain import Money, present
 from cleanarch_kit.domain.criteria import Ordering
 from cleanarch_kit.errors import InvalidCursorError, UnitOfWorkStateError
-from cleanarch_kit.testing import Book, BookId, Note, NoteId, RepositoryContract, Subject
+from cleanarch_kit.testing import (
+    Book,
+    BookId,
+    Note,
+    NoteId,
+    Order,
+    OrderId,
+    OwnedChildrenContract,
+    OwnedSubject,
+    RepositoryContract,
+    Subject,
+)
 
 
 class InMemoryBooks(InMemoryRepository[Book, BookId]):
@@ -31,6 +42,16 @@ class TestInMemoryRepository(RepositoryContract):
     def subject(self) -> Subject:
         store = InMemoryStore()
         return Subject(partial(InMemoryUnitOfWork, store), InMemoryBooks, InMemoryNotes)
+
+
+class InMemoryOrders(InMemoryRepository[Order, OrderId]):
+    """Nothing to add."""
+
+
+class TestInMemoryOwnedChildren(OwnedChildrenContract):
+    @pytest.fixture
+    def subject(self) -> OwnedSubject:
+        return OwnedSubject(partial(InMemoryUnitOfWork, InMemoryStore()), InMemoryOrders)
 
 
 @pytest.fixture

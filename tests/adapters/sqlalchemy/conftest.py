@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from cleanarch_kit.adapters.sqlalchemy import (
+    Owned,
     SqlAlchemyRepository,
     SqlAlchemyUnitOfWork,
     UtcDateTime,
@@ -20,7 +22,7 @@ from cleanarch_kit.adapters.sqlalchemy import (
     session_factory,
 )
 from cleanarch_kit.application import SortFields
-from cleanarch_kit.testing import Book, BookId, Note, NoteId, Subject
+from cleanarch_kit.testing import Book, BookId, Note, NoteId, Order, OrderId, OwnedSubject, Subject
 
 DATABASES = ("sqlite", "asyncpg", "psycopg", "asyncmy")
 
@@ -200,3 +202,90 @@ async def sql_subject(engine: AsyncEngine, sessions: async_sessionmaker[AsyncSes
         return pool.checkedout()
 
     return Subject(partial(SqlAlchemyUnitOfWork, sessions), SqlBooks, SqlNotes, checked_out)
+
+
+orders_metadata = sa.MetaData()
+orders = sa.Table(
+    "orders",
+    orders_metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("customer", sa.String(100), nullable=False),
+)
+order_lines = sa.Table(
+    "order_lines",
+    orders_metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("order_id", sa.Uuid, sa.ForeignKey("orders.id"), nullable=False),
+    sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("sku", sa.String(100), nullable=False),
+    sa.Column("price_amount", sa.BigInteger, nullable=False),
+    sa.Column("price_currency", sa.String(3), nullable=False),
+    sa.Column("contact", sa.String(254)),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.UniqueConstraint("order_id", "sku", name="uq_order_lines_sku"),
+    sa.UniqueConstraint("order_id", "place", name="uq_order_lines_place"),
+)
+allocations = sa.Table(
+    "allocations",
+    orders_metadata,
+    sa.Column("line_id", sa.Uuid, sa.ForeignKey("order_lines.id"), primary_key=True),
+    sa.Column("place", sa.String(100), primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+)
+order_tags = sa.Table(
+    "order_tags",
+    orders_metadata,
+    sa.Column("order_id", sa.Uuid, sa.ForeignKey("orders.id"), primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("language", sa.String(2), primary_key=True),
+    sa.Column("weight", sa.Integer, nullable=False),
+)
+parcels = sa.Table(
+    "parcels",
+    orders_metadata,
+    sa.Column("order_id", sa.Uuid, sa.ForeignKey("orders.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("carrier", sa.String(100), nullable=False),
+)
+remarks = sa.Table(
+    "remarks",
+    orders_metadata,
+    sa.Column("order_id", sa.Uuid, sa.ForeignKey("orders.id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("text", sa.String(100), nullable=False),
+)
+addresses = [
+    sa.Table(
+        f"{kind}_addresses",
+        orders_metadata,
+        sa.Column("order_id", sa.Uuid, sa.ForeignKey("orders.id"), primary_key=True),
+        sa.Column("street", sa.String(100), nullable=False),
+        sa.Column("city", sa.String(100), nullable=False),
+    )
+    for kind in ("billing", "shipping")
+]
+
+
+class SqlOrders(SqlAlchemyRepository[Order, OrderId]):
+    """Children of every kind; the lines have two unique constraints that a change of order or text runs into."""
+
+    table = orders
+    children: ClassVar = {
+        "lines": Owned(order_lines, position="place", children={"allocations": Owned(allocations, key="place")}),
+        "tags": Owned(order_tags, key=("name", "language")),
+        "parcels": Owned(parcels, key="number", keyed_by="carrier"),
+        "remarks": Owned(remarks, key=(), position="position"),
+        "billing": Owned(addresses[0]),
+        "shipping": Owned(addresses[1]),
+    }
+
+
+@pytest.fixture
+async def owned_subject(engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[OwnedSubject]:
+    """An adapter for aggregates with children, for the contract about them."""
+    async with engine.begin() as connection:
+        await connection.run_sync(orders_metadata.create_all)
+    yield OwnedSubject(partial(SqlAlchemyUnitOfWork, sessions), SqlOrders)
+    async with engine.begin() as connection:  # which costs less than finding out what there is
+        await connection.run_sync(orders_metadata.drop_all)

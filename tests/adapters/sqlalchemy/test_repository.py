@@ -18,7 +18,7 @@ from cleanarch_kit.application.pagination.keyset import keyset_of
 from cleanarch_kit.domain import AggregateRoot, Email, EntityId, asc, desc, is_null, one_of, present
 from cleanarch_kit.domain.criteria import Criterion, Ordering
 from cleanarch_kit.errors import DefinitionError, InvalidCursorError, MappingError
-from cleanarch_kit.testing import Capability, RepositoryContract, Subject
+from cleanarch_kit.testing import Capability, OwnedChildrenContract, OwnedSubject, RepositoryContract, Subject
 
 if TYPE_CHECKING:
     from cleanarch_kit.domain import Email as Later
@@ -44,6 +44,24 @@ class TestSqliteRepository(SqlRepository):
 @pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
 class TestServerRepository(SqlRepository):
     """Every capability is declared."""
+
+
+class SqlOwnedChildren(OwnedChildrenContract):
+    @pytest.fixture
+    def subject(self, owned_subject: OwnedSubject) -> OwnedSubject:
+        return owned_subject
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestSqliteOwnedChildren(SqlOwnedChildren):
+    """As above."""
+
+    capabilities: ClassVar[frozenset[Capability]] = SQLITE
+
+
+@pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
+class TestServerOwnedChildren(SqlOwnedChildren):
+    """As above."""
 
 
 class ThingId(EntityId): ...

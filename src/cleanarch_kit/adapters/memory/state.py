@@ -1,7 +1,7 @@
 """Copies in and out: what is stored shares nothing with the objects that were stored."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -42,6 +42,10 @@ class _Form:
     def make(self, parts: Held) -> Held:
         return copy.deepcopy(parts)
 
+    def renew(self, value: Held, parts: Held) -> Held:  # noqa: ARG002 - most are made anew
+        """A value with this state, if it may be, the one that there is."""
+        return self.make(parts)
+
 
 def capture(value: Held) -> Held:
     """The state of a value, deep; a value that cannot change stands for itself."""
@@ -59,9 +63,18 @@ def rebuild(state: Held) -> Held:
 
 
 def restore(entity: object, state: State) -> None:
-    """Give an object the state of another one of its type, frozen or not."""
+    """Give an object the state of another one of its type, frozen or not.
+
+    Objects in it that can be changed stay the same as far as they are still there: those of one id, or of one key in
+    a dict.
+    """
     for name, part in state.parts.items():
-        object.__setattr__(entity, name, rebuild(part))
+        object.__setattr__(entity, name, _renewed(getattr(entity, name, None), part))
+
+
+def _renewed(value: Held, state: Held) -> Held:
+    form = _form(state.kind) if type(state) is State else None
+    return rebuild(state) if form is None or value.__class__ is not state.kind else form.renew(value, state.parts)
 
 
 class _Items(_Form):
@@ -71,13 +84,19 @@ class _Items(_Form):
     def make(self, parts: Held) -> Held:
         return self.kind(map(rebuild, parts))
 
+    def renew(self, value: Held, parts: Held) -> Held:
+        known = {identity: item for item in value if (identity := _identity(item)) is not None}
+        states = parts.values() if isinstance(parts, dict) else parts
+        renewed = (_renewed(known.get(_identity(state)), state) for state in states)
+        return self.kind(*renewed) if hasattr(self.kind, "_fields") else self.kind(renewed)
+
 
 class _NamedItems(_Items):
     def make(self, parts: Held) -> Held:
         return self.kind(*map(rebuild, parts))
 
 
-class _Members(_Form):
+class _Members(_Items):
     def take(self, value: Held) -> Held:
         return {member: capture(member) for member in value}
 
@@ -94,6 +113,11 @@ class _Entries(_Form):
         made.update((key, rebuild(item)) for key, item in parts.items())
         return made
 
+    def renew(self, value: Held, parts: Held) -> Held:
+        made = self.kind()
+        made.update((key, _renewed(value.get(key), item)) for key, item in parts.items())
+        return made
+
 
 class _Attributes(_Form):
     """A plain object: whatever attributes it has."""
@@ -105,6 +129,13 @@ class _Attributes(_Form):
         made = object.__new__(self.kind)
         restore(made, State(self.kind, parts))
         return made
+
+    def renew(self, value: Held, parts: Held) -> Held:
+        frozen = is_dataclass(self.kind) and getattr(self.kind, "__dataclass_params__").frozen  # noqa: B009 - untold
+        if frozen or _identity(value) != _identity(State(self.kind, parts)):
+            return self.make(parts)
+        restore(value, State(self.kind, parts))
+        return value
 
     def names(self, value: Held) -> Iterator[str]:
         for owner in self.kind.__mro__:
@@ -167,6 +198,16 @@ def _form_class(kind: type[Held]) -> type[_Form]:
     if hasattr(kind, "_fields"):
         return _NamedItems
     return next((form for base, form in _BUILT_IN.items() if issubclass(kind, base)), _Attributes)
+
+
+def _identity(value: Held) -> Held:
+    """The id of an object, or of that of which this is the state; None where it has none to be found by."""
+    found = rebuild(value.parts.get("id")) if _is_state_of_object(value) else getattr(value, "id", None)
+    return found if isinstance(found, Hashable) else None
+
+
+def _is_state_of_object(value: Held) -> bool:
+    return type(value) is State and isinstance(_form(value.kind), _Attributes)
 
 
 def _slots(owner: type[Held]) -> Iterator[str]:

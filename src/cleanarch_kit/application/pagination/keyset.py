@@ -77,6 +77,7 @@ def _plain_type(entity_type: type, id_type: type | None, path: tuple[str, ...]) 
     for name in path:
         owner = owners[-1]
         known = None if owner is None else (fields_of(owner) or {}).get(name)
+        known = known if isinstance(known, type) else None
         owners.append(id_type if len(owners) == 1 and name == "id" and id_type is not None else known)
     return _content_type(owners[-1])
 

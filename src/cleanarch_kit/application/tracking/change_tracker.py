@@ -63,6 +63,8 @@ class Flush(Generic[ConnectionT]):
         Raises:
             StorageError: the store refused something; what was written before it stays written.
         """
+        if self.inserts or self.deletes:
+            await self._hand_over(connection)
         for entities, tracked in self.inserts:
             await entities.mapper.insert(connection, tracked)
             entities.written(tracked)
@@ -71,6 +73,19 @@ class Flush(Generic[ConnectionT]):
             entities.written(tracked)
         for entities, tracked in self.deletes:
             await entities.mapper.delete(connection, tracked)
+
+    async def _hand_over(self, connection: ConnectionT) -> None:
+        """Let parts go from one entity to another that is written before it; among updated ones a mapper can itself."""
+        moving: dict[_Entities[ConnectionT], tuple[list[_Tracked], list[_Tracked]]] = {}
+        for gives, takes, batches in ((0, 1, self.inserts), (1, 1, self.updates), (1, 0, self.deletes)):
+            for entities, tracked in batches:
+                if entities.mapper.has_parts:
+                    giving, taking = moving.setdefault(entities, ([], []))
+                    giving.extend(tracked if gives else ())
+                    taking.extend(tracked if takes else ())
+        for entities, (giving, taking) in moving.items():
+            if giving and taking:
+                await entities.mapper.hand_over(connection, giving, taking)
 
 
 class Mark(NamedTuple):

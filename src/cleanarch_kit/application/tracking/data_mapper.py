@@ -56,11 +56,13 @@ class DataMapper(ABC, Generic[EntityT, ConnectionT]):
         entity_type: type of the entities.
         versioned: whether they have a ``version``, which the store keeps.
         distinct: whether what is read at once has every identity once at most.
+        has_parts: whether the store holds parts of them that may go from one to another.
     """
 
     entity_type: type[EntityT]
     versioned: bool
     distinct: bool = False
+    has_parts: bool = False
 
     @abstractmethod
     def snapshot(self, entity: EntityT) -> object:
@@ -120,6 +122,19 @@ class DataMapper(ABC, Generic[EntityT, ConnectionT]):
     @abstractmethod
     async def delete_by_id(self, connection: ConnectionT, identity: object) -> bool:
         """Delete one entity, whatever its version, and tell whether there was one."""
+
+    async def hand_over(
+        self, connection: ConnectionT, giving: Sequence[Tracked[EntityT]], taking: Sequence[Tracked[EntityT]]
+    ) -> None:
+        """Take away from some entities the parts that others get, before anything else of a flush is written.
+
+        Called where the mapper has parts. By default nothing is done.
+
+        Args:
+            connection: where to write.
+            giving: entities that are to be updated or deleted.
+            taking: entities that are to be inserted or updated.
+        """
 
     def stale(self, tracked: Tracked[EntityT]) -> ConcurrencyError | NotFoundError:
         """The error to raise when the store has no such row, or none of the version that is tracked."""

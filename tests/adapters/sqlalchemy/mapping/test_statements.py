@@ -49,16 +49,6 @@ def test_what_did_not_change_is_not_written_and_what_is_unknown_is_written_whole
     assert parameters == {"_c1": 3, "_c2": "a", "_c3": "x"}
 
 
-def test_rows_of_a_collection_are_named_by_their_parent_too() -> None:
-    statements = Statements(mapping, (table.c.box,))
-    assert " ".join(str(statements.delete).split()) == (
-        "DELETE FROM things WHERE things.box = :_parent0 AND things.id = :_id0"
-    )
-    assert str(statements.delete_all).split("WHERE ")[1] == "things.box = :_parent0"
-    assert statements.parent_parameters((5,)) == {"_parent0": 5}
-    assert "_parent0" in str(statements.insert)
-
-
 def test_moments_are_read_through_a_type_of_their_own() -> None:
     assert [type(column.type).__name__ for column in selected_columns(mapping)] == [
         "Integer",

@@ -1,64 +1,89 @@
 """`AggregateMapper`: how an aggregate of several tables is stored."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run
+from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
+from cleanarch_kit.adapters.sqlalchemy.mapping.differences import Difference, compare, remaining, write
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
-from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned, OwnedRows
+from cleanarch_kit.adapters.sqlalchemy.mapping.layout import Owner
+from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
+from cleanarch_kit.adapters.sqlalchemy.mapping.owned_rows import OwnedRows, Rows
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
 from cleanarch_kit.application.ports.repository import Identified
-from cleanarch_kit.application.tracking.data_mapper import Tracked
+from cleanarch_kit.application.tracking.data_mapper import Status, Tracked
 
 __all__ = ["AggregateMapper"]
 
 EntityT = TypeVar("EntityT", bound=Identified)
 
+_NONE: Rows = {}
+
 
 class AggregateMapper(RowMapper[EntityT]):
-    """Stores an aggregate together with the collections that it owns.
+    """Stores an aggregate together with what it owns.
 
-    A snapshot is the row of the root, and behind its columns one mapping of keys to rows for each collection. All
-    rows of a collection are read by one SELECT, however many aggregates were asked for.
+    A snapshot is the row of the root, and behind its columns the rows of each collection by their keys. All rows of a
+    table are read by one SELECT, however many aggregates were asked for.
+
+    The root is written first, and its version guards everything below it. Then, over all aggregates of a flush, rows
+    that are gone are deleted, the deepest first, before others are updated and new ones inserted.
 
     Args:
         mapping: where the fields of the root lie.
         owned: how its collections are stored.
     """
 
+    has_parts = True
+
     def __init__(self, mapping: EntityMapping[EntityT], owned: Mapping[str, Owned]) -> None:
         super().__init__(mapping)
         self.definition = (*mapping.columns, *owned.items())
-        self._width = len(mapping.columns)
-        self._collections = tuple(OwnedRows(mapping, name, how) for name, how in owned.items())
+        self._width = width = len(mapping.columns)
+        root = Owner(mapping, mapping.columns, [[mapping.columns[at] for at in mapping.identity_positions]])
+        self._collections = [(at, OwnedRows(root, name, how)) for at, (name, how) in enumerate(owned.items(), width)]
 
     def snapshot(self, entity: EntityT) -> object:
         """The rows of an aggregate. See `DataMapper.snapshot`."""
-        return (*self.dump_row(entity), *(rows.dump(entity) for rows in self._collections))
+        row = self.dump_row(entity)
+        return (*row, *[collection.dump(entity, row) for _, collection in self._collections])
 
     def load_all(self, snapshots: Sequence[object]) -> list[EntityT]:
         """The aggregates of their rows. See `DataMapper.load_all`."""
         entities = super().load_all(list(map(self._root, snapshots)))
-        for entity, snapshot in zip(entities, snapshots, strict=True):
-            for collection, rows in self._collected(snapshot):
-                collection.fill(entity, rows)
+        for entity, snapshot in zip(entities, cast("Sequence[Row]", snapshots), strict=True):
+            for at, collection in self._collections:
+                collection.fill(entity, snapshot[at])
         return entities
 
     def intact(self, entities: Sequence[EntityT], snapshots: Sequence[object]) -> bool:
-        """Whether aggregates have the rows that they had. See `DataMapper.intact`."""
+        """Whether aggregates hold what their rows do. See `DataMapper.intact`."""
         return super().intact(entities, list(map(self._root, snapshots))) and all(
-            collection.dump(entity) == rows
-            for entity, snapshot in zip(entities, snapshots, strict=True)
-            for collection, rows in self._collected(snapshot)
+            collection.intact(entity, snapshot[at])
+            for entity, snapshot in zip(entities, cast("Sequence[Row]", snapshots), strict=True)
+            for at, collection in self._collections
         )
 
     def restore(self, entity: EntityT, snapshot: object) -> None:
         """Give an aggregate the state of its rows. See `DataMapper.restore`."""
         super().restore(entity, self._root(snapshot))
-        for collection, rows in self._collected(snapshot):
-            collection.refill(entity, rows)
+        for at, collection in self._collections:
+            collection.refill(entity, cast("Row", snapshot)[at])
+
+    async def hand_over(
+        self, connection: UnitConnection, giving: Sequence[Tracked[EntityT]], taking: Sequence[Tracked[EntityT]]
+    ) -> None:
+        """Delete the rows that go from one aggregate to another. See `DataMapper.hand_over`."""
+        lost, gained = self._differences(giving), self._differences(taking)
+        if any(_moved(before, after) for before, after in zip(lost, gained, strict=True)):
+            await run(connection, self.metadata, _delete, lost)
+            for tracked in giving:
+                if tracked.snapshot is not None and tracked.status is not Status.DELETED:
+                    tracked.snapshot = self._remaining(cast("Row", tracked.snapshot), cast("Row", tracked.current))
 
     def read(self, connection: sa.Connection, statement: AnySelect, parameters: Parameters) -> list[Row]:
         """The snapshots that a SELECT of `searches` or `statements` gives."""
@@ -66,18 +91,15 @@ class AggregateMapper(RowMapper[EntityT]):
 
     def complete(self, connection: sa.Connection, rows: list[Row]) -> list[Row]:
         """The snapshots of roots that were read."""
-        if not rows:
-            return rows
-        identities = [self._identity(row) for row in rows]
-        found = [collection.read(connection, identities) for collection in self._collections]
-        return [
-            (*row, *(of_collection.get(identity, {}) for of_collection in found))
-            for row, identity in zip(rows, identities, strict=True)
-        ]
+        for _, collection in self._collections if rows else ():
+            reference = collection.reference
+            found = collection.read(connection, list(map(reference, rows)))
+            rows = [(*row, found.get(reference(row), _NONE)) for row in rows]
+        return rows
 
     def _insert(self, connection: sa.Connection, added: Sequence[Tracked[EntityT]]) -> None:
         self._insertion.insert(connection, [self._root(tracked.current) for tracked in added])
-        self._write_collections(connection, [(None, cast("Row", tracked.current)) for tracked in added])
+        write(connection, self._differences(added))
 
     def _update(self, connection: sa.Connection, changed: Sequence[Tracked[EntityT]]) -> None:
         if self.statements.within and not self.versioned:  # nothing else may have changed than a collection
@@ -85,22 +107,21 @@ class AggregateMapper(RowMapper[EntityT]):
                 if not self._lock(connection, tracked.entity.id):
                     raise self.stale(tracked)
         super()._update(connection, changed)
-        changes: list[tuple[Row | None, Row]] = []
-        for tracked in changed:
-            before, now = cast("Row | None", tracked.snapshot), cast("Row", tracked.current)
-            changes.append((self._stored(connection, now) if before is None else before, now))
-        self._write_collections(connection, changes)
+        detached = [tracked for tracked in changed if tracked.snapshot is None]
+        stored = self.complete(connection, [self._root(tracked.current) for tracked in detached])
+        for tracked, snapshot in zip(detached, stored, strict=True):
+            tracked.snapshot = snapshot
+        write(connection, self._differences(changed))
 
     def _delete(self, connection: sa.Connection, removed: Sequence[Tracked[EntityT]]) -> None:
-        for tracked in removed:
-            if self._lock(connection, tracked.entity.id):
-                self._delete_collections(connection, tracked.entity.id)
+        within = [tracked.entity.id for tracked in removed if self._lock(connection, tracked.entity.id)]
+        self._delete_owned(connection, within)
         super()._delete(connection, removed)
 
     def _delete_by_id(self, connection: sa.Connection, identity: object) -> bool:
         if not self._lock(connection, identity):
             return False
-        self._delete_collections(connection, identity)
+        self._delete_owned(connection, [identity])
         return super()._delete_by_id(connection, identity)
 
     def _lock(self, connection: sa.Connection, identity: object) -> bool:
@@ -116,26 +137,45 @@ class AggregateMapper(RowMapper[EntityT]):
             return False
         return connection.execute(statements.by_id(True, False), parameters).first() is not None
 
-    def _write_collections(self, connection: sa.Connection, changes: list[tuple[Row | None, Row]]) -> None:
-        for at, collection in enumerate(self._collections, start=self._width):
-            inserts: list[Parameters] = []
-            for before, now in changes:
-                inserts += collection.write(connection, self._identity(now), before[at] if before else {}, now[at])
-            collection.insert(connection, inserts)
+    def _delete_owned(self, connection: sa.Connection, identities: Sequence[object]) -> None:
+        cells: list[Any] = [None] * self._width
+        rows: list[Row] = []
+        for identity in identities:
+            for at, cell in zip(self.mapping.identity_positions, self.mapping.identity(identity), strict=True):
+                cells[at] = cell
+            rows.append(tuple(cells))
+        for _, collection in self._collections:
+            collection.delete(connection, list(map(collection.reference, rows)))
 
-    def _delete_collections(self, connection: sa.Connection, identity: object) -> None:
-        for collection in self._collections:
-            collection.delete(connection, self.mapping.identity(identity))
+    def _differences(self, changes: Sequence[Tracked[EntityT]]) -> list[Difference]:
+        """What differs below the roots; everything where an aggregate is new or deleted."""
+        nothing = (_NONE,) * (self._width + len(self._collections))
+        pairs = [
+            (
+                cast("Row", tracked.snapshot or nothing),
+                nothing if tracked.status is Status.DELETED else cast("Row", tracked.current),
+            )
+            for tracked in changes
+        ]
+        return [
+            difference
+            for at, collection in self._collections
+            for difference in compare(collection, [(before[at], now[at]) for before, now in pairs])
+        ]
 
-    def _stored(self, connection: sa.Connection, now: Row) -> Row:
-        """What the store has of the collections of an aggregate that was not loaded here."""
-        return self.complete(connection, [self._root(now)])[0]
+    def _remaining(self, before: Row, now: Row) -> Row:
+        """What the store has of an aggregate once everything is deleted that is gone: nothing is deleted twice."""
+        left = (remaining(collection, before[at], now[at]) for at, collection in self._collections)
+        return (*self._root(before), *left)
 
     def _root(self, snapshot: object) -> Row:
         return cast("Row", snapshot)[: self._width]
 
-    def _collected(self, snapshot: object) -> Iterator[tuple[OwnedRows, Mapping[Row, Row]]]:
-        return zip(self._collections, cast("Row", snapshot)[self._width :], strict=True)
 
-    def _identity(self, row: Row) -> Row:
-        return tuple(row[position] for position in self.mapping.identity_positions)
+def _moved(lost: Difference, gained: Difference) -> bool:
+    key = lost.rows.key
+    return not {*map(key, lost.deleted)}.isdisjoint(map(key, gained.inserted))
+
+
+def _delete(connection: sa.Connection, differences: Sequence[Difference]) -> None:
+    write(connection, [Difference(it.rows, it.deleted, [], []) for it in differences])

@@ -36,7 +36,7 @@ class MappingRules:
         ignored: columns that the entity does not know.
         validate: build values and entities through their constructors when they are loaded.
         own_code: the author turns rows into entities and back; fields and columns need not fit.
-        key: the field that is the identity.
+        keys: the fields that are the identity together; none for an object that its owner has only one of.
     """
 
     columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, "str | tuple[str, ...]"])
@@ -44,7 +44,7 @@ class MappingRules:
     ignored: Collection[str] = ()
     validate: bool = False
     own_code: bool = False
-    key: str = "id"
+    keys: tuple[str, ...] = ("id",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,12 @@ def derive(entity_type: type[object], table: sa.Table, rules: MappingRules) -> D
     """
     search = _derive_what_fits if rules.own_code else _derive_all
     derived = search(entity_type, table, rules)
-    if rules.key not in derived.nodes:
-        raise MappingError(
-            f"{entity_type.__name__} has no field {rules.key!r} in a column of table {table.name!r}"
-            " that says which row it is"
-        )
+    for key in rules.keys:
+        if key not in derived.nodes:
+            raise MappingError(
+                f"{entity_type.__name__} has no field {key!r} in a column of table {table.name!r}"
+                " that says which row it is"
+            )
     return derived
 
 

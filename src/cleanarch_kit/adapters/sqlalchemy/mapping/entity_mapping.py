@@ -1,6 +1,7 @@
 """`EntityMapping`: everything that is known about one entity and its table."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import sqlalchemy as sa
@@ -8,9 +9,10 @@ import sqlalchemy as sa
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules, derive
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import FieldNode, columns_of
+from cleanarch_kit.adapters.sqlalchemy.mapping.references import Reference
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_code import write_row_code
 
-__all__ = ["AnyMapping", "EntityMapping"]
+__all__ = ["AnyMapping", "Child", "EntityMapping"]
 
 EntityT = TypeVar("EntityT")
 
@@ -38,6 +40,8 @@ class EntityMapping(Generic[EntityT]):
         intact: tells whether entities are still as their rows made them, see `RowCode`.
         identity: gives the values of the identity's columns for an identity.
         source: source of the generated functions.
+        validates: whether `load` runs constructors.
+        children: what the entity owns in other tables, by the names of its fields.
         identity_positions: positions of the identity's columns in a row.
         version_position: position of the version in a row, or None where the entity has none.
         distinct: whether no two rows of the table can have the same identity, which its primary key sees to.
@@ -57,7 +61,11 @@ class EntityMapping(Generic[EntityT]):
         self.intact: Callable[[Iterable[EntityT], Iterable[Row]], bool] = code.intact
         self.identity: Callable[[object], Row] = code.identity
         self.source = code.source
-        self.identity_positions = self._positions(columns_of(derived.nodes[rules.key]))
+        self.validates = rules.validate
+        self.children: dict[str, Child] = {}
+        self.identity_positions = self._positions(
+            column for key in rules.keys for column in columns_of(derived.nodes[key])
+        )
         key = list(table.primary_key)
         self.distinct = bool(key) and {self.columns[at] for at in self.identity_positions}.issuperset(key)
         version = derived.nodes.get("version")
@@ -82,3 +90,16 @@ def _attributes(entity: object) -> list[str]:
 
 AnyMapping: TypeAlias = EntityMapping[Any]
 """The mapping of some entity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """What an entity owns in another table.
+
+    Attributes:
+        mapping: where its fields lie.
+        reference: how its rows refer to the owner's.
+    """
+
+    mapping: AnyMapping
+    reference: Reference

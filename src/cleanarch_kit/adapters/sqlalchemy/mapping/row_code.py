@@ -69,7 +69,7 @@ class _Writer:
 
     def __init__(self, entity_type: type, derived: Derived, rules: MappingRules) -> None:
         self._entity = entity_type
-        self._key = rules.key
+        self._keys = rules.keys
         self._own_code = rules.own_code
         self._nodes = derived.nodes
         self._defaults = derived.defaults
@@ -163,7 +163,10 @@ class _Writer:
 
     def _write_identity(self) -> None:
         with self._code.block("def identity(id):"):
-            self._code.add(f"return {', '.join(self._dumped('id', self._nodes[self._key]))},")
+            paths = ["id"] if len(self._keys) == 1 else [f"id[{at}]" for at in range(len(self._keys))]
+            named = zip(paths, self._keys, strict=True)
+            cells = [cell for path, key in named for cell in self._dumped(path, self._nodes[key])]
+            self._code.add(f"return {', '.join(cells)}," if cells else "return ()")
 
     def _loaded(self, path: str, node: FieldNode) -> str:
         """Write what builds a field's value; gives the expression for it."""
@@ -243,12 +246,13 @@ class _Writer:
 
     def _corruption(self) -> Callable[[Row, str | None], NoReturn]:
         """What raises the error for a row, with the identity that the row has."""
-        entity, node, columns = self._entity.__name__, self._nodes[self._key], list(self._cells)
-        at = [columns.index(id(column)) for column in columns_of(node)]
+        entity, nodes, columns = self._entity.__name__, [self._nodes[key] for key in self._keys], list(self._cells)
+        at = [columns.index(id(column)) for node in nodes for column in columns_of(node)]
+        node = nodes[0] if len(nodes) == 1 else None
 
         def corrupt(row: Row, field: str | None) -> NoReturn:
             values = [row[position] for position in at]
-            identity: object = tuple(values) if len(values) > 1 else values[0]
+            identity: object = values[0] if len(values) == 1 else tuple(values) or None
             if isinstance(node, Wrapped) and issubclass(node.type, ScalarValue):
                 identity = node.type.restore(identity)
             raise CorruptRowError(entity, identity, field)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Self
 
-from cleanarch_kit.adapters.sqlalchemy._loose_types import Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy._loose_types import Parameters
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import Condition
@@ -41,6 +41,6 @@ class ScopedStatements(Statements):
         """Take the values of a scope of the same shape."""
         self._values = self._scope.bind(values)
 
-    def key_parameters(self, key: Row) -> Parameters:
-        """The parameters that name a row by the values of its identity's columns, and those of the scope."""
-        return super().key_parameters(key) | self._values
+    def identity_parameters(self, identity: object) -> Parameters:
+        """The parameters that name a row by its identity, and those of the scope."""
+        return super().identity_parameters(identity) | self._values

@@ -25,7 +25,6 @@ class Statements:
 
     Args:
         mapping: the mapping.
-        parent: for the rows of a collection, the columns that refer to the aggregate; such rows have no version.
         within: conditions that every row must meet that is read, changed or deleted.
 
     Attributes:
@@ -37,15 +36,9 @@ class Statements:
         insert: writes one row, or several with several sets of parameters.
         delete: deletes the row with a certain identity and, where there is one, version.
         delete_by_id: deletes the row with a certain identity.
-        delete_all: deletes all rows of a certain parent.
     """
 
-    def __init__(
-        self,
-        mapping: AnyMapping,
-        parent: Sequence[AnyColumn] = (),
-        within: Sequence[sa.ColumnElement[bool]] = (),
-    ) -> None:
+    def __init__(self, mapping: AnyMapping, within: Sequence[sa.ColumnElement[bool]] = ()) -> None:
         self.mapping = mapping
         self.within = within
         self.shared: Sequence[str] = ()
@@ -54,28 +47,21 @@ class Statements:
         table, columns = mapping.table, mapping.columns
         self._cells = [f"_c{at}" for at in range(len(columns))]
         self._identity = [f"_id{at}" for at in range(len(mapping.identity_positions))]
-        self._parent = [f"_parent{at}" for at in range(len(parent))]
         self._settable = tuple(at for at in range(len(columns)) if at not in mapping.identity_positions)
-        of_parent = dict(zip(parent, self._parent, strict=True))
         identity = {columns[at]: name for at, name in zip(mapping.identity_positions, self._identity, strict=True)}
         cells = dict(zip(columns, self._cells, strict=True))
-        self._same_identity = sa.and_(*_equal(of_parent), *_equal(identity), *within)
+        self._same_identity = sa.and_(*_equal(identity), *within)
         self._same_row = self._same_identity
-        if mapping.version_position is not None and not parent:
+        if mapping.version_position is not None:
             version = columns[mapping.version_position]
             self._same_row = sa.and_(self._same_identity, *_equal({version: "_version"}))
         self.insert = sa.insert(table).values(
-            {column: sa.bindparam(name, type_=stored_type(column)) for column, name in (of_parent | cells).items()}
+            {column: sa.bindparam(name, type_=stored_type(column)) for column, name in cells.items()}
         )
         self.delete = sa.delete(table).where(self._same_row)
         self.delete_by_id = sa.delete(table).where(self._same_identity)
-        self.delete_all = sa.delete(table).where(*_equal(of_parent))
         self.by_id = lru_cache(maxsize=None)(self._by_id)
         self.update = lru_cache(maxsize=_UPDATES)(self._update)
-
-    def parent_parameters(self, parent: Row) -> Parameters:
-        """The parameters that name the parent."""
-        return dict(zip(self._parent, parent, strict=True))
 
     def insert_parameters(self, row: Row) -> Parameters:
         """The parameters of `insert`."""
@@ -83,11 +69,7 @@ class Statements:
 
     def identity_parameters(self, identity: object) -> Parameters:
         """The parameters that name a row by its identity."""
-        return self.key_parameters(self.mapping.identity(identity))
-
-    def key_parameters(self, key: Row) -> Parameters:
-        """The parameters that name a row by the values of its identity's columns."""
-        return dict(zip(self._identity, key, strict=True))
+        return dict(zip(self._identity, self.mapping.identity(identity), strict=True))
 
     def row_parameters(self, identity: object, version: int | None) -> Parameters:
         """The parameters that name a row by its identity and, where it has one, its version."""

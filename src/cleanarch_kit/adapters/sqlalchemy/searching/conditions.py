@@ -18,6 +18,7 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNod
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 from cleanarch_kit.domain.criteria import (
     And,
+    AnyOf,
     Comparison,
     Field,
     IsNull,
@@ -93,6 +94,11 @@ def find_node(field: Field, mapping: AnyMapping) -> FieldNode:
         TypeError: it has no column.
     """
     name, *rest = field.path
+    if name in mapping.children:
+        raise TypeError(
+            f"{mapping.entity_type.__name__}.{name} lies in table {mapping.children[name].mapping.table.name!r}:"
+            f" write any_(o.{name}, lambda item: ...) for a condition on it, any_(o.{name}) for whether there is any"
+        )
     node = mapping.nodes.get(name)
     for step in rest:
         if isinstance(node, Composite):
@@ -144,8 +150,29 @@ class _Compiler:
                 return sa.and_(*map(self.clause, operands))
             case Or(operands):
                 return sa.or_(*map(self.clause, operands))
-            case _:
+            case AnyOf(field, condition):
+                return self._any_of(field, condition)
+            case Comparison() | TextMatch() | OneOf() | IsNull() | Truth():
                 return self._predicate(node)
+
+    def _any_of(self, field: Field, condition: Node | None) -> sa.ColumnElement[bool]:
+        owner = self._mapping
+        child = owner.children.get(str(field))
+        if child is None:
+            raise TypeError(
+                f"{owner.entity_type.__name__}.{field} is nothing that the entity owns in a table of its own:"
+                " any_() takes a field that stands in children = {...}"
+            )
+        found = (
+            sa.select(sa.literal_column("1", sa.Integer()))
+            .select_from(child.mapping.table)
+            .where(child.reference.joined)
+        )
+        if condition is not None:
+            self._mapping = child.mapping
+            found = found.where(self.clause(condition))
+            self._mapping = owner
+        return found.correlate(owner.table).exists()
 
     def _predicate(self, node: Comparison | TextMatch | OneOf | IsNull | Truth) -> sa.ColumnElement[bool]:
         match node:
