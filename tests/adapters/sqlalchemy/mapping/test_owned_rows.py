@@ -2,12 +2,13 @@ from dataclasses import dataclass, field
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from cleanarch_kit.adapters.sqlalchemy import Owned
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.layout import Owner
-from cleanarch_kit.adapters.sqlalchemy.mapping.owned_rows import OwnedRows
+from cleanarch_kit.adapters.sqlalchemy.mapping.owned_rows import OwnedRows, Rows
 from cleanarch_kit.errors import CorruptRowError, DuplicateError
 
 
@@ -69,7 +70,7 @@ def items_of_boxes() -> OwnedRows:
     return rows_of("items", Owned(items, key="number", position="place", children=nested))
 
 
-ROWS = {
+ROWS: Rows = {
     7: (7, "b", 0, 1, {"x": ("x", "red", 1, 7)}),
     3: (3, "a", 1, 1, {}),
 }
@@ -151,10 +152,10 @@ def test_rows_are_read_by_one_select_for_each_table_and_deleted_deepest_first() 
             for row in dumped.values():
                 rows.nested[0][1].statements.insert(connection, list(row[4].values()))
 
-        @sa.event.listens_for(engine, "before_cursor_execute")
-        def note(*arguments: object) -> None:
-            statements.append(str(arguments[2]).split(maxsplit=1)[0])
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            statements.append(statement.split(maxsplit=1)[0])
 
+        event.listen(engine, "before_cursor_execute", note)
         found = rows.read(connection, [3, 2, 1])
         assert statements == ["SELECT", "SELECT"]
         assert found[1] == ROWS

@@ -2,6 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
 
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned_statements import OwnedStatements
 
@@ -32,6 +34,17 @@ def connection() -> Iterator[sa.Connection]:
     engine.dispose()
 
 
+def noted(connection: sa.Connection) -> list[str]:
+    """The statements that run from now on."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(connection, "before_cursor_execute", note)
+    return seen
+
+
 def stored(connection: sa.Connection) -> list[tuple[object, ...]]:
     return [tuple(row) for row in connection.execute(sa.select(table).order_by(table.c.number))]
 
@@ -51,8 +64,7 @@ def test_all_rows_of_owners_are_deleted(connection: sa.Connection) -> None:
 
 
 def test_only_what_changed_is_updated(connection: sa.Connection) -> None:
-    seen: list[str] = []
-    sa.event.listen(connection, "before_cursor_execute", lambda *arguments: seen.append(str(arguments[2])))
+    seen = noted(connection)
     statements().update(connection, [(ROWS[0], (1, "x", 0, 7)), (ROWS[1], (2, "y", 1, 7)), (ROWS[3], (4, "z", 9, 8))])
     assert [row[1:3] for row in stored(connection)] == [("x", 0), ("y", 1), ("c", 2), ("z", 9)]
     updates = [" ".join(statement.split()) for statement in seen if statement.startswith("UPDATE")]
@@ -64,15 +76,14 @@ def test_only_what_changed_is_updated(connection: sa.Connection) -> None:
 
 def test_rows_exchange_their_places(connection: sa.Connection) -> None:
     changes = [(ROWS[0], (1, "a", 2, 7)), (ROWS[1], (2, "b", 0, 7)), (ROWS[2], (3, "c", 1, 7))]
-    with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
+    with pytest.raises(IntegrityError), connection.begin_nested():
         statements(leave=False).update(connection, changes)
     statements().update(connection, changes)
     assert [row[2] for row in stored(connection)] == [2, 0, 1, 0]
 
 
 def test_nothing_to_do_costs_nothing(connection: sa.Connection) -> None:
-    seen: list[object] = []
-    sa.event.listen(connection, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+    seen = noted(connection)
     its = statements()
     its.insert(connection, [])
     its.delete(connection, [])

@@ -1,7 +1,7 @@
 """Compiled conditions mean what the tree means: every database against `evaluate`, value for value."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -9,10 +9,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from cleanarch_kit.adapters.sqlalchemy import Owned
+from cleanarch_kit.adapters.sqlalchemy.mapping.aggregate_mapper import AggregateMapper
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
-from cleanarch_kit.adapters.sqlalchemy.searching.conditions import compile_condition, find_column, find_node
-from cleanarch_kit.domain import Email, Money, contains, is_null, not_, one_of, present, starts_with
+from cleanarch_kit.adapters.sqlalchemy.searching.conditions import compile_condition
+from cleanarch_kit.domain import Email, Money, any_, contains, is_null, not_, one_of, present, starts_with
 from cleanarch_kit.domain.criteria import Field, OneOf, parametrise
 from cleanarch_kit.domain.evaluation import evaluate
 from cleanarch_kit.domain.tracing import trace
@@ -159,22 +161,59 @@ def test_one_condition_serves_every_tree_of_its_shape() -> None:
     assert condition.bind(parametrise(second)[1]) == {"p0": "b_", "p1": [2, 3], "p2": "%b/_%"}
 
 
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        (("nothing",), "User has no field nothing in a column of table 'users'"),
-        (("name", "first"), "User has no field name.first in a column of table 'users'"),
-        (("balance", "cents"), "User has no field balance.cents in a column of table 'users'"),
-    ],
-)
-def test_a_field_without_a_column_is_refused(path: tuple[str, ...], message: str) -> None:
-    with pytest.raises(TypeError) as caught:
-        find_node(Field(path), mapping)
-    assert str(caught.value) == message
-
-
-def test_a_field_of_several_columns_is_refused_where_one_is_needed() -> None:
-    with pytest.raises(TypeError, match=r"User\.balance lies in 2 columns: name one of its parts"):
-        find_column(Field(("balance",)), mapping)
+def test_a_field_of_several_columns_is_none_of_several_values() -> None:
     with pytest.raises(TypeError, match=r"User\.balance has several parts: compare with =="):
         compile_condition(OneOf(Field(("balance",)), (Money(1, "EUR"),)), mapping, "sqlite")
+
+
+@dataclass
+class Part:
+    name: str
+
+
+@dataclass
+class Piece:
+    number: int
+    text: str
+    parts: list[Part] = field(default_factory=list[Part])
+
+
+@dataclass
+class Whole:
+    id: int
+    text: str = ""
+    pieces: list[Piece] = field(default_factory=list[Piece])
+
+
+def test_what_is_owned_is_asked_for_by_exists_on_each_level() -> None:
+    tables = sa.MetaData()
+    wholes = sa.Table("wholes", tables, sa.Column("id", sa.Integer), sa.Column("text", sa.String))
+    pieces = sa.Table(
+        "pieces",
+        tables,
+        sa.Column("number", sa.Integer),
+        sa.Column("text", sa.String),
+        sa.Column("whole", sa.Integer, sa.ForeignKey("wholes.id")),
+    )
+    parts = sa.Table(
+        "parts", tables, sa.Column("name", sa.String), sa.Column("piece", sa.Integer, sa.ForeignKey("pieces.number"))
+    )
+    owner = EntityMapping(Whole, wholes, MappingRules(elsewhere=("pieces",)))
+    AggregateMapper(owner, {"pieces": Owned(pieces, key="number", children={"parts": Owned(parts, key="name")})})
+
+    def criterion(text: str, name: str) -> Callable[[Whole], bool]:
+        return lambda w: (
+            (w.text == text)
+            & not_(any_(w.pieces, lambda p: (p.text != text) & any_(p.parts, lambda it: it.name == name)))
+            & (w.text != name)
+        )
+
+    node = trace(criterion("a", "b"), Whole)
+    condition = compile_condition(node, owner, "sqlite")
+    assert " ".join(str(sa.select(wholes.c.id).where(condition.clause)).split()) == (
+        "SELECT wholes.id FROM wholes WHERE wholes.text = :p0"
+        " AND NOT (EXISTS (SELECT 1 FROM pieces WHERE pieces.whole = wholes.id AND pieces.text != :p1"
+        " AND (EXISTS (SELECT 1 FROM parts WHERE parts.piece = pieces.number AND parts.name = :p2))))"
+        " AND wholes.text != :p3"
+    )
+    assert condition.bind(parametrise(node)[1]) == {"p0": "a", "p1": "a", "p2": "b", "p3": "b"}

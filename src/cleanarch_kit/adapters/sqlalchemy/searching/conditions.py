@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of, leaves_of
+from cleanarch_kit.adapters.sqlalchemy.searching.columns import find_child, find_column, find_node
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 from cleanarch_kit.domain.criteria import (
     And,
@@ -32,7 +33,7 @@ from cleanarch_kit.domain.criteria import (
 from cleanarch_kit.domain.evaluation import plain_value
 from cleanarch_kit.domain.value_object import ScalarValue
 
-__all__ = ["Condition", "bindable", "compile_condition", "find_column", "find_node"]
+__all__ = ["Condition", "bindable", "compile_condition"]
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
     "==": operator.eq,
@@ -87,50 +88,6 @@ def compile_condition(node: Node, mapping: AnyMapping, dialect: str, prefix: str
     return Condition(clause, compiler.parameters, expanding=compiler.expanding)
 
 
-def find_node(field: Field, mapping: AnyMapping) -> FieldNode:
-    """Where a field, or a part of one, lies.
-
-    Raises:
-        TypeError: it has no column.
-    """
-    name, *rest = field.path
-    if name in mapping.children:
-        raise TypeError(
-            f"{mapping.entity_type.__name__}.{name} lies in table {mapping.children[name].mapping.table.name!r}:"
-            f" write any_(o.{name}, lambda item: ...) for a condition on it, any_(o.{name}) for whether there is any"
-        )
-    node = mapping.nodes.get(name)
-    for step in rest:
-        if isinstance(node, Composite):
-            node = dict(node.parts).get(step)
-        elif isinstance(node, Wrapped) and step == "value":
-            node = Leaf(node.column, None, node.optional)
-        else:
-            node = None
-    if node is None:
-        raise TypeError(
-            f"{mapping.entity_type.__name__} has no field {field} in a column of table {mapping.table.name!r}"
-        )
-    return node
-
-
-def find_column(field: Field, mapping: AnyMapping) -> AnyColumn:
-    """The column of a field that lies in one, to be compared.
-
-    Raises:
-        TypeError: it has no column, or several, or one that databases do not compare alike.
-    """
-    columns = list(columns_of(find_node(field, mapping)))
-    if len(columns) != 1:
-        raise TypeError(f"{mapping.entity_type.__name__}.{field} lies in {len(columns)} columns: name one of its parts")
-    if isinstance(columns[0].type, sa.JSON):
-        raise TypeError(
-            f"{mapping.entity_type.__name__}.{field} lies in a JSON column, which databases do not compare:"
-            " ask with is_null(), or keep what you search by in a column of its own"
-        )
-    return columns[0]
-
-
 class _Compiler:
     """Walks a tree in the order in which `parametrise` gives its values."""
 
@@ -157,12 +114,7 @@ class _Compiler:
 
     def _any_of(self, field: Field, condition: Node | None) -> sa.ColumnElement[bool]:
         owner = self._mapping
-        child = owner.children.get(str(field))
-        if child is None:
-            raise TypeError(
-                f"{owner.entity_type.__name__}.{field} is nothing that the entity owns in a table of its own:"
-                " any_() takes a field that stands in children = {...}"
-            )
+        child = find_child(field, owner)
         found = (
             sa.select(sa.literal_column("1", sa.Integer()))
             .select_from(child.mapping.table)

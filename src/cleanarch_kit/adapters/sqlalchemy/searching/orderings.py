@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode
-from cleanarch_kit.adapters.sqlalchemy.searching.conditions import bindable, find_column
+from cleanarch_kit.adapters.sqlalchemy.searching.columns import find_column
+from cleanarch_kit.adapters.sqlalchemy.searching.conditions import bindable
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
 from cleanarch_kit.domain.criteria import OrderKey
 

@@ -8,11 +8,10 @@ import sqlalchemy as sa
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyElement, AnySelect, Parameters
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import selected_columns
+from cleanarch_kit.adapters.sqlalchemy.searching.columns import find_column, find_node
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import (
     Condition,
     compile_condition,
-    find_column,
-    find_node,
 )
 from cleanarch_kit.adapters.sqlalchemy.searching.orderings import (
     behind,
