@@ -86,7 +86,7 @@ class _Items(_Form):
 
     def renew(self, value: Held, parts: Held) -> Held:
         known = {identity: item for item in value if (identity := _identity(item)) is not None}
-        states = parts.values() if isinstance(parts, dict) else parts
+        states: Held = parts.values() if hasattr(parts, "values") else parts
         renewed = (_renewed(known.get(_identity(state)), state) for state in states)
         return self.kind(*renewed) if hasattr(self.kind, "_fields") else self.kind(renewed)
 

@@ -130,6 +130,7 @@ class OwnedStoringContract(Contract):
     async def test_a_rolled_back_unit_leaves_nothing_behind(self, subject: OwnedSubject) -> None:
         order = full_order()
         await subject.add(order)
+        loaded = order
         with pytest.raises(ZeroDivisionError):
             async with subject.unit_of_work() as unit:
                 loaded = await subject.orders(unit).get(order.id)

@@ -1,7 +1,7 @@
 """`AggregateMapper`: how an aggregate of several tables is stored."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -138,7 +138,7 @@ class AggregateMapper(RowMapper[EntityT]):
         return connection.execute(statements.by_id(True, False), parameters).first() is not None
 
     def _delete_owned(self, connection: sa.Connection, identities: Sequence[object]) -> None:
-        cells: list[Any] = [None] * self._width
+        cells: list[object] = [None] * self._width
         rows: list[Row] = []
         for identity in identities:
             for at, cell in zip(self.mapping.identity_positions, self.mapping.identity(identity), strict=True):

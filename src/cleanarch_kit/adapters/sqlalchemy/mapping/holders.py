@@ -11,7 +11,7 @@ from cleanarch_kit.errors import MappingError, RefusedValueError
 __all__ = ["Holder", "holder_of"]
 
 _ITEMS = "one class: a list, dict, set, tuple or frozenset of it, or the class itself, or that | None"
-_COLLECTIONS: Mapping[object, Callable[[Iterable[Any]], Any]] = {
+_COLLECTIONS: Mapping[object, Callable[[Iterable[object]], object]] = {
     list: list,
     tuple: tuple,
     set: set,
@@ -35,9 +35,9 @@ class Holder:
         required: whether it holds one at least.
     """
 
-    item_type: type[Any]
-    items: Callable[[Any], Iterable[Any]]
-    hold: Callable[[list[Any]], Any]
+    item_type: type[object]
+    items: Callable[[Any], Iterable[object]]
+    hold: Callable[[list[object]], object]
     ordered: bool = False
     alone: bool = False
     required: bool = False
@@ -87,7 +87,7 @@ def _one_or_none(value: object) -> tuple[object, ...]:
     return () if value is None else (value,)
 
 
-def _first(items: list[Any]) -> object:
+def _first(items: list[object]) -> object:
     return items[0] if items else None
 
 
@@ -106,5 +106,5 @@ class _Entries:
                 raise RefusedValueError(f"must stand in {self._where} under its own {self._names}")
             yield item
 
-    def hold(self, items: list[Any]) -> dict[object, object]:
+    def hold(self, items: list[object]) -> dict[object, object]:
         return dict(zip(map(self._key, items), items, strict=True))

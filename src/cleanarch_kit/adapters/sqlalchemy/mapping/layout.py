@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import MISSING, dataclass, fields
 from operator import itemgetter
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -82,7 +81,7 @@ class Layout:
         return [group for group in groups if group and set(group) <= set(columns)]
 
     @property
-    def exchangeable(self) -> list[Callable[[Row], Any]]:
+    def exchangeable(self) -> list[Callable[[Row], object]]:
         """What gives the groups of cells that rows may exchange although they are unique; not with the position."""
         at = {column: number for number, (column, _) in enumerate(self.columns)}
         fixed = {*self.key, *self.refers}
@@ -128,7 +127,7 @@ def lay_out(owner: Owner, name: str, owned: Owned) -> Layout:
     _refuse_what_does_not_fit(where, owner.mapping, holder, owned)
     reference = find_reference(table, entity.__name__, owner.identities)
     position = None if owned.position is None else table.c.get(owned.position)
-    if holder.alone and not set(keys) <= {it.name for it in fields(holder.item_type)}:
+    if holder.alone and not set(keys) <= set(getattr(holder.item_type, "__dataclass_fields__", ())):
         keys = ()
     others = (*reference.columns, *(() if position is None else (position,)))
     rules = MappingRules(
@@ -147,7 +146,7 @@ def lay_out(owner: Owner, name: str, owned: Owned) -> Layout:
     return Layout(table, holder, mapping, reference, position, keys)
 
 
-def getter(positions: Sequence[int]) -> Callable[[Row], Any]:
+def getter(positions: Sequence[int]) -> Callable[[Row], object]:
     """What gives the cell of a row at a position, or a tuple of them for several."""
     return itemgetter(*positions) if positions else _nothing
 
@@ -170,6 +169,6 @@ def _refuse_what_does_not_fit(where: str, owner: AnyMapping, holder: Holder, own
         raise MappingError(f"{where} is filled after the constructor: give it a default, or do not validate on load")
 
 
-def _has_default(owner: type[Any], name: str) -> bool:
+def _has_default(owner: type, name: str) -> bool:
     field = next(field for field in fields(owner) if field.name == name)
     return not (field.init and field.default is field.default_factory is MISSING)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import sqlalchemy as sa
 
@@ -19,8 +19,8 @@ __all__ = ["OwnedRows", "Rows"]
 
 _OWNERS_AT_ONCE = 5_000
 
-Rows: TypeAlias = Mapping[Any, Row]
-"""The rows of one collection by their keys, in its order. Any: a cell, or a tuple of them."""
+Rows: TypeAlias = Mapping[object, Row]
+"""The rows of one collection by their keys, in its order. A key is a cell, or a tuple of several."""
 
 
 class OwnedRows:
@@ -73,10 +73,9 @@ class OwnedRows:
             DuplicateError: two objects have the same key.
             RefusedValueError: an object has to be there and is not, or stands in a dict under another key than its own.
         """
-        refers = self.reference(owner_row)
-        refers = (refers,) if self._single_reference else refers
+        refers = self._references([self.reference(owner_row)])[0]
         dump, key, nested, placed = self._mapping.dump, self.key, self.nested, self._placed
-        rows: dict[Any, Row] = {}
+        rows: dict[object, Row] = {}
         number = 0
         for number, item in enumerate(self._holder.items(getattr(owner, self._name)), 1):
             row = (*dump(item), number - 1, *refers) if placed else (*dump(item), *refers)
@@ -118,33 +117,37 @@ class OwnedRows:
         known = dict(self._keyed(owner))
         self._give(owner, [self._restored(known.get(key), row) for key, row in rows.items()])
 
-    def read(self, connection: sa.Connection, owners: Sequence[Any]) -> dict[Any, Rows]:
+    def read(self, connection: sa.Connection, owners: Sequence[object]) -> Mapping[object, Rows]:
         """The rows of several owners, by what `reference` gives for each of them. One SELECT for each table."""
         rows = self._stored(connection, owners)
         for _, nested in self.nested:
             found = nested.read(connection, list(map(nested.reference, rows)))
             rows = [(*row, found.get(nested.reference(row), {})) for row in rows]
         key, owner_of = self.key, self._owner_of
-        by_owner: dict[Any, dict[Any, Row]] = {}
+        by_owner: dict[object, dict[object, Row]] = {}
         for row in rows:
             by_owner.setdefault(owner_of(row), {})[key(row)] = row
-        return cast("dict[Any, Rows]", by_owner)
+        return by_owner
 
-    def delete(self, connection: sa.Connection, owners: Sequence[Any]) -> None:
+    def delete(self, connection: sa.Connection, owners: Sequence[object]) -> None:
         """Delete all rows of several owners, by what `reference` gives for each of them; the deepest first."""
         rows = self._stored(connection, owners) if self.nested else []
         for _, nested in self.nested:
             nested.delete(connection, list(map(nested.reference, rows)))
-        self.statements.delete_all(connection, [(it,) for it in owners] if self._single_reference else owners)
+        self.statements.delete_all(connection, self._references(owners))
 
-    def _stored(self, connection: sa.Connection, owners: Sequence[Any]) -> list[Row]:
+    def _references(self, owners: Sequence[object]) -> Sequence[Row]:
+        """What `reference` gives, as tuples for single cells, too."""
+        return [(cell,) for cell in owners] if self._single_reference else cast("Sequence[Row]", owners)
+
+    def _stored(self, connection: sa.Connection, owners: Sequence[object]) -> list[Row]:
         rows: list[Row] = []
         for start in range(0, len(owners), _OWNERS_AT_ONCE):
             some = owners[start : start + _OWNERS_AT_ONCE]
             rows += map(tuple, connection.execute(self._select, {"_owners": some}).all())
         return rows
 
-    def _give(self, owner: object, items: list[Any]) -> None:
+    def _give(self, owner: object, items: list[object]) -> None:
         if self._holder.required and not items:
             raise CorruptRowError(self._owner.__name__, getattr(owner, "id", None), self._name)
         object.__setattr__(owner, self._name, self._holder.hold(items))
@@ -167,14 +170,14 @@ class OwnedRows:
             nested.refill(item, row[at])
         return item
 
-    def _keyed(self, owner: object) -> Iterator[tuple[Any, object]]:
+    def _keyed(self, owner: object) -> Iterator[tuple[object, object]]:
         """The objects by their keys, as far as they have any."""
         with suppress(Exception):  # what could not be written is what was taken back
             for number, item in enumerate(self._holder.items(getattr(owner, self._name))):
                 yield self._key_of(number, item), item
 
 
-def _object_key(layout: Layout) -> Callable[[int, object], Any]:
+def _object_key(layout: Layout) -> Callable[[int, object], object]:
     """What gives the key of an object as `OwnedRows.key` gives that of its row, with its number in the collection."""
     keys, mapping, width = layout.keys, layout.mapping, len(layout.mapping.identity_positions)
     if not keys:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyType, Row
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement, AnyType, Parameters, Row
 
 __all__ = ["OwnedStatements"]
 
@@ -67,7 +67,7 @@ class OwnedStatements:
 
     def update(self, connection: sa.Connection, changes: Iterable[_Change]) -> None:
         """Update the columns in which rows differ from what they were."""
-        groups: dict[tuple[int, ...], list[dict[str, Any]]] = {}
+        groups: dict[tuple[int, ...], list[Parameters]] = {}
         for before, now in changes:
             changed = tuple(at for at in range(len(self._columns)) if now[at] != before[at])
             parameters = {self._names[at]: now[at] for at in changed}
@@ -77,7 +77,7 @@ class OwnedStatements:
         for changed, rows in groups.items():
             connection.execute(self._update(changed), rows)
 
-    def _leave_places(self, connection: sa.Connection, groups: dict[tuple[int, ...], list[dict[str, Any]]]) -> None:
+    def _leave_places(self, connection: sa.Connection, groups: dict[tuple[int, ...], list[Parameters]]) -> None:
         if self._position is None:
             return
         place, found = self._names[self._position], [name for name, _ in self._found]
@@ -94,7 +94,7 @@ class OwnedStatements:
         values = {self._columns[at][0]: self._bound(at) for at in changed}
         return sa.update(self._table).where(*self._equal([at for _, at in self._found])).values(values)
 
-    def _bound(self, at: int) -> sa.BindParameter[Any]:
+    def _bound(self, at: int) -> AnyElement:
         return sa.bindparam(self._names[at], type_=self._columns[at][1])
 
     def _equal(self, positions: Iterable[int]) -> list[sa.ColumnElement[bool]]:
