@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cleanarch_kit.testing import RepositoryContract, ScopeContract, UnitOfWorkContract
+from cleanarch_kit.testing import OwnedChildrenContract, RepositoryContract, ScopeContract, UnitOfWorkContract
 from cleanarch_kit.testing.contracts.subject import Capability, Contract
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -29,6 +29,11 @@ CONTRACTS: dict[type[Contract], list[tuple[str, str, str]]] = {
         ("", "adapters/memory/test_repository.py", "TestInMemoryRepository"),
         ("", "adapters/sqlalchemy/test_repository.py", "TestSqliteRepository"),
         ("", "adapters/sqlalchemy/test_repository.py", "TestServerRepository"),
+    ],
+    OwnedChildrenContract: [
+        ("", "adapters/memory/test_repository.py", "TestInMemoryOwnedChildren"),
+        ("", "adapters/sqlalchemy/test_repository.py", "TestSqliteOwnedChildren"),
+        ("", "adapters/sqlalchemy/test_repository.py", "TestServerOwnedChildren"),
     ],
     UnitOfWorkContract: [
         ("", "adapters/memory/test_unit_of_work.py", "TestInMemoryUnitOfWork"),

@@ -9,9 +9,16 @@ from cleanarch_kit.domain.specification import not_, one_of, present
 from cleanarch_kit.domain.values.email import Email
 from cleanarch_kit.domain.values.money import Money
 from cleanarch_kit.testing.contracts.owned_changes import full_order
-from cleanarch_kit.testing.contracts.owned_storing import OwnedStoringContract
-from cleanarch_kit.testing.contracts.owned_subject import Allocation, LineState, Order, OwnedSubject, a_line, an_order
-from cleanarch_kit.testing.contracts.subject import Capability
+from cleanarch_kit.testing.contracts.owned_subject import (
+    Allocation,
+    LineState,
+    Order,
+    OwnedContract,
+    OwnedSubject,
+    a_line,
+    an_order,
+)
+from cleanarch_kit.testing.contracts.subject import Capability, needs
 
 __all__ = ["OwnedSearchingContract"]
 
@@ -63,7 +70,7 @@ _CASES: Mapping[str, tuple[Criterion[Order], str]] = {
 """Criteria, and the customers of the orders that meet them, by what they show."""
 
 
-class OwnedSearchingContract(OwnedStoringContract):
+class OwnedSearchingContract(OwnedContract):
     """Criteria over children mean in every store what EXISTS means in SQL."""
 
     async def add_three(self, subject: OwnedSubject) -> tuple[Order, Order, Order]:
@@ -74,8 +81,8 @@ class OwnedSearchingContract(OwnedStoringContract):
         await subject.add(full, plain, bare)
         return full, plain, bare
 
+    @needs(Capability.STREAMS)
     async def test_every_way_of_reading_gives_the_children(self, subject: OwnedSubject) -> None:
-        self.needs(Capability.STREAMS)
         orders = sorted([full_order() for _ in range(5)], key=lambda order: order.id.value)
         await subject.add(*orders)
         states = [order.state for order in orders]

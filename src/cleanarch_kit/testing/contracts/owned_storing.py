@@ -1,6 +1,5 @@
 """The part of the contract about owned children that stores them."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import product
 
@@ -8,19 +7,14 @@ import pytest
 
 from cleanarch_kit.errors import ConcurrencyError, NotFoundError
 from cleanarch_kit.testing.contracts.owned_changes import CHANGES, full_order
-from cleanarch_kit.testing.contracts.owned_subject import Allocation, OwnedSubject, a_line, an_order
-from cleanarch_kit.testing.contracts.subject import Capability, Contract
+from cleanarch_kit.testing.contracts.owned_subject import Allocation, OwnedContract, OwnedSubject, a_line, an_order
+from cleanarch_kit.testing.contracts.subject import Capability, needs
 
 __all__ = ["OwnedStoringContract"]
 
 
-class OwnedStoringContract(Contract):
+class OwnedStoringContract(OwnedContract):
     """Aggregates are loaded, changed, saved, taken back and deleted as a whole."""
-
-    @pytest.fixture
-    def subject(self) -> "OwnedSubject | AsyncIterator[OwnedSubject]":
-        """The adapter under test, with an empty store. To be overridden."""
-        raise NotImplementedError(f"{type(self).__name__} must have a fixture 'subject' that gives an OwnedSubject")
 
     async def test_an_aggregate_comes_back_whole(self, subject: OwnedSubject) -> None:
         full, bare = full_order(), an_order()
@@ -103,8 +97,8 @@ class OwnedStoringContract(Contract):
             if giving == "changed":
                 assert [line.sku for line in (await subject.order(source.id)).lines] == ["y"]
 
+    @needs(Capability.SAVEPOINTS)
     async def test_a_savepoint_gives_the_same_objects_back(self, subject: OwnedSubject) -> None:
-        self.needs(Capability.SAVEPOINTS)
         orders = {name: full_order() for name in CHANGES}
         await subject.add(*orders.values())
         async with subject.unit_of_work() as unit:
@@ -158,8 +152,8 @@ class OwnedStoringContract(Contract):
             async with subject.unit_of_work() as unit:
                 await subject.orders(unit).update(stale)
 
+    @needs(Capability.CONCURRENT_WRITERS)
     async def test_children_are_read_anew_for_update(self, subject: OwnedSubject) -> None:
-        self.needs(Capability.CONCURRENT_WRITERS)
         order = full_order()
         await subject.add(order)
         async with subject.unit_of_work() as mine:
@@ -175,8 +169,8 @@ class OwnedStoringContract(Contract):
             line.sku = "mine"
         assert (await subject.order(order.id)).lines[1].sku == "mine"
 
+    @needs(Capability.CONCURRENT_WRITERS)
     async def test_one_of_two_writers_of_a_child_loses(self, subject: OwnedSubject) -> None:
-        self.needs(Capability.CONCURRENT_WRITERS)
         order = full_order()
         await subject.add(order)
         with pytest.raises(ConcurrencyError):

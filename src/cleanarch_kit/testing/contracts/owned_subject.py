@@ -1,16 +1,18 @@
 """What the contract about owned children is tested on: an aggregate with children of every kind."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+import pytest
 
 from cleanarch_kit.application.ports.repository import SearchableRepository
 from cleanarch_kit.domain.entity import AggregateRoot, Entity
 from cleanarch_kit.domain.identity import EntityId
 from cleanarch_kit.domain.values.email import Email
 from cleanarch_kit.domain.values.money import Money
-from cleanarch_kit.testing.contracts.subject import MakeUnitOfWork
+from cleanarch_kit.testing.contracts.subject import Contract, MakeUnitOfWork
 
 __all__ = [
     "Address",
@@ -20,6 +22,7 @@ __all__ = [
     "Order",
     "OrderId",
     "OrderLine",
+    "OwnedContract",
     "OwnedSubject",
     "Parcel",
     "Remark",
@@ -143,6 +146,15 @@ class OwnedSubject:
         """Load an order in a unit of work of its own."""
         async with self.unit_of_work() as unit:
             return await self.orders(unit).get(identity)
+
+
+class OwnedContract(Contract):
+    """Base of the parts of the contract about owned children."""
+
+    @pytest.fixture
+    def subject(self) -> "OwnedSubject | AsyncIterator[OwnedSubject]":
+        """The adapter under test, with an empty store. To be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} must have a fixture 'subject' that gives an OwnedSubject")
 
 
 def a_line(sku: str, *places: str, price: int = 100) -> OrderLine:
