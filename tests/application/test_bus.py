@@ -261,6 +261,18 @@ async def test_between_caller_and_handler_lies_one_frame_per_middleware_and_no_o
         assert names[-1].startswith("fail")
 
 
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), KeyboardInterrupt()])
+async def test_that_holds_for_what_is_no_exception_too(error: BaseException) -> None:
+    @handles(Fail)
+    async def end(command: Fail, *, users: Users) -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        await MessageBus([end], middleware=[pass_on], scope=Scopes()).execute(Fail())
+    assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][1:] == ["pass_on", "end"]
+    assert not hasattr(error, "__notes__")
+
+
 async def test_a_nested_message_adds_no_frame_of_the_bus_either() -> None:
     @handles(Create)
     async def outer(command: Create, *, bus: CommandBus) -> int:

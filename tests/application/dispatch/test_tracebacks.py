@@ -105,3 +105,9 @@ def test_whoever_passes_it_on_leaves_a_note_and_no_frame() -> None:
         passing()
     assert caught.value.__notes__ == ["while handling"]
     assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)][1:] == ["fail"]
+
+
+def test_what_is_no_exception_gets_no_note() -> None:
+    error = KeyboardInterrupt()
+    passed_on(error, "while handling")
+    assert not hasattr(error, "__notes__")

@@ -6,7 +6,7 @@ Its function is written out for each handler when the bus is built, as a person 
         try:
             async with scope() as resolve:
                 return await target(message, users=await resolve(key_0))
-        except Exception as error:
+        except BaseException as error:
             passed_on(error, note)
             raise
         raise swallowed(note)
@@ -45,7 +45,7 @@ async def run(message):
     try:
         async with scope() as resolve:
 {body}
-    except Exception as error:
+    except BaseException as error:
         passed_on(error, note)
         raise
     raise swallowed(note)
@@ -54,7 +54,7 @@ _OPEN_SCOPE = """
 async def run(message, resolve=None):
     try:
 {body}
-    except Exception as error:
+    except BaseException as error:
         passed_on(error, note)
         raise
 """

@@ -25,7 +25,7 @@ async def isolated(items: AsyncGenerator[ItemT]) -> AsyncGenerator[ItemT]:
                 item = await _InContext(items.__anext__(), context)
             except StopAsyncIteration:
                 return
-            except Exception as error:
+            except BaseException as error:
                 without_frames(error, 2)  # this one, and that of `__await__`
                 raise
             yield item

@@ -43,6 +43,10 @@ def without_frames_of(error: BaseException, *modules: str) -> None:
 
 
 def passed_on(error: BaseException, note: str) -> None:
-    """Note who handled the message, and leave the frame that caught the exception out of its traceback."""
-    noted(error, note)
+    """Note who handled the message, and leave the frame that caught the exception out of its traceback.
+
+    Cancellation, and whatever else is no `Exception`, gets no note.
+    """
+    if isinstance(error, Exception):
+        noted(error, note)
     without_frames(error, 1)
