@@ -35,6 +35,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, composite, mapped_column
 
 from cleanarch_kit.adapters.alembic import render_item
+from cleanarch_kit.adapters.fastapi import install
 from cleanarch_kit.adapters.sqlalchemy import (
     ScalarType,
     SqlAlchemyRepository,
@@ -318,6 +319,17 @@ def path_and_query(sample: Sample) -> None:
     assert parameters[0]["schema"] | sample.json_schema == parameters[0]["schema"]
 
 
+def response_without_a_model(sample: Sample) -> None:
+    install(app := FastAPI())
+
+    async def read() -> Any:
+        return {"value": sample.value, "many": (sample.value, None)}
+
+    read.__annotations__ = {}
+    app.get("/")(read)
+    assert call(app, "GET", "/").json() == {"value": sample.out, "many": [sample.out, None]}
+
+
 def body_and_response(sample: Sample) -> None:
     app = FastAPI()
     many: Any = GenericAlias(list, (sample.kind,))
@@ -568,6 +580,7 @@ BOUNDARIES = [
     Boundary("JSON schema", json_schema, SAMPLES),
     Boundary("FastAPI path and query", path_and_query, SCALARS),
     Boundary("FastAPI body, response, OpenAPI", body_and_response, SAMPLES, OUT_MASKED),
+    Boundary("FastAPI response without a model", response_without_a_model, SAMPLES, OUT_MASKED),
     Boundary("SQLAlchemy column", column, SCALARS),
     Boundary("SQLAlchemy `Mapped[...]`, optional or not", mapped, SCALARS),
     Boundary("SQLAlchemy composite, optional or not", mapped_composite, COMPOSITES),

@@ -4,6 +4,7 @@ from cleanarch_kit.application.extras import require
 
 require("fastapi", extra="fastapi")
 
+from cleanarch_kit.adapters.fastapi import _encoding as _encoding
 from cleanarch_kit.adapters.fastapi.background import BackgroundService, running
 from cleanarch_kit.adapters.fastapi.correlation import CORRELATION_HEADER, CorrelationMiddleware, correlation_id_of
 from cleanarch_kit.adapters.fastapi.dependencies import CursorDep, PageDep, cursor_query, page_query, unit_of_work
