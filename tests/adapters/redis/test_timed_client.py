@@ -51,18 +51,3 @@ async def test_the_failure_of_what_was_begun_is_nobodys_concern(client: TimedCli
         raise ValueError
 
     await client.begin(work())
-
-
-async def test_a_command_that_waits_for_its_turn_is_not_given_up(client: TimedClient) -> None:
-    client._timeout = 0.05
-    held = asyncio.Event()
-
-    async def hold() -> None:
-        async with client._slots:
-            held.set()
-            await asyncio.sleep(0.1)
-
-    holding = asyncio.create_task(hold())
-    await held.wait()
-    assert await client.run(lambda redis: redis.exists("clean-none")) == 0
-    await holding
