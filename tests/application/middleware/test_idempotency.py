@@ -18,6 +18,7 @@ from cleanarch_kit.application import (
     IdempotencyStore,
     MessageBus,
     Resolve,
+    Retry,
     handles,
     idempotent,
     provide,
@@ -311,6 +312,28 @@ async def test_in_the_transaction_result_and_effect_are_committed_together_or_no
     assert first == await shop.execute(Order("r-1"))
     assert await shop.execute(Order(None)) != first
     assert handled == ["r-1", "r-1", None]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_in_the_transaction_an_unknown_outcome_may_be_tried_again(committed: bool) -> None:
+    store = TransactionalStore()
+    lost = [CommitOutcomeUnknownError()]
+
+    @asynccontextmanager
+    async def scope() -> AsyncGenerator[Resolve]:
+        async with store.scope() as resolve:
+            yield resolve
+            if lost and not committed:
+                raise lost.pop()
+        if lost:
+            raise lost.pop()
+
+    retry = Retry(on=CommitOutcomeUnknownError, backoff=lambda _: 0.0)
+    shop = MessageBus([order], middleware=[retry], scoped_middleware=[Idempotency(KEYS)], scope=scope)
+    first = await shop.execute(Order("r-1"))
+    assert first == await shop.execute(Order("r-1"))
+    assert len(store.committed) == 1
+    assert handled == (["r-1"] if committed else ["r-1", "r-1"])  # the effect of one of them was taken back
 
 
 async def test_in_the_transaction_a_result_that_cannot_be_kept_fails_the_command() -> None:
