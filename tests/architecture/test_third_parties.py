@@ -26,7 +26,7 @@ BY_RING = {
     "errors": set[str](),
     "domain": set[str](),
     "application": {"typing_extensions"},
-    "testing": {"pytest", "hypothesis", "typing_extensions"},
+    "testing": {"pytest", "hypothesis", "typing_extensions", "anyio"},  # anyio only where it is there
 }
 GRAPH = grimp.build_graph("cleanarch_kit", include_external_packages=True, cache_dir=None)
 MODULES = sorted(module for module in GRAPH.modules if module.split(".")[0] == "cleanarch_kit")

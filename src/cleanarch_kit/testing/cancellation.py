@@ -23,6 +23,7 @@ class CancellationStyle(Enum):
     TWICE = "task.cancel(), and again at the next suspension"
     TIMEOUT = "a timeout around it expires"
     SIBLING = "another task of its TaskGroup fails"
+    SCOPE = "an anyio scope around it is cancelled, which cancels again until it is left; needs anyio"
 
 
 class _Interruption(Generic[T]):
@@ -106,6 +107,8 @@ async def cancel_everywhere(
 
 
 async def _run_once(work: Coroutine[_Said, _Said, object], point: int, style: CancellationStyle) -> bool:
+    if style is CancellationStyle.SCOPE:
+        return await _run_in_scope(work, point)
     reached = False
     sibling_fails = asyncio.Event()
     timeout = asyncio.timeout(None)
@@ -140,6 +143,16 @@ async def _run_once(work: Coroutine[_Said, _Said, object], point: int, style: Ca
         if reached:
             raise AssertionError(f"cancelled at suspension {point}, and the cancellation was swallowed")
     return reached
+
+
+async def _run_in_scope(work: Coroutine[_Said, _Said, object], point: int) -> bool:
+    from anyio import CancelScope  # noqa: PLC0415 - it need not be installed
+
+    with CancelScope() as scope:
+        await interrupted(work, lambda suspension: scope.cancel() if suspension == point else None)
+    if scope.cancel_called and not scope.cancelled_caught:
+        raise AssertionError(f"cancelled at suspension {point}, and the cancellation was swallowed")
+    return scope.cancel_called
 
 
 class _SiblingFailed(Exception):  # noqa: N818 - it is no error of anybody's

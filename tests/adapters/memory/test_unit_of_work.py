@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
-import anyio
 import pytest
 
 from cleanarch_kit.adapters.memory import InMemoryRepository, InMemoryStore, InMemoryUnitOfWork, UniqueKeys
@@ -20,7 +19,6 @@ from cleanarch_kit.testing import (
     Subject,
     UnitOfWorkContract,
     compare_with_a_model,
-    interrupted,
     keep_tenants_apart,
 )
 
@@ -46,32 +44,6 @@ def test_it_does_what_a_model_says() -> None:
         yield {"memory": Subject(partial(InMemoryUnitOfWork, InMemoryStore()), InMemoryBooks, InMemoryNotes)}
 
     compare_with_a_model(subjects, examples=150)
-
-
-async def test_a_cancelled_anyio_scope_leaks_nothing() -> None:
-    """Such a scope cancels again and again until it is left."""
-    store, finished = InMemoryStore(), False
-    for point in range(1, 100):
-
-        async def scenario() -> None:
-            async with InMemoryUnitOfWork(store) as unit:
-                books = InMemoryBooks(unit)
-                await books.count()
-                async with unit.savepoint():
-                    await books.add(a_book())
-
-        def cancel(at: int, point: int = point) -> None:
-            if at == point:
-                scope.cancel()
-
-        with anyio.CancelScope() as scope:
-            await interrupted(scenario(), cancel)
-        assert store.locks._owners == {}
-        finished = not scope.cancel_called
-        if finished:
-            break
-        assert scope.cancelled_caught
-    assert finished
 
 
 async def test_a_unit_within_a_unit_that_wants_the_same_row_is_refused_instead_of_waiting_for_itself() -> None:

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from cleanarch_kit.adapters.sqlalchemy import (
     SqlAlchemyRepository,
@@ -24,15 +24,18 @@ from cleanarch_kit.errors import UnitOfWorkStateError
 from cleanarch_kit.testing import (
     Book,
     BookId,
+    CancellationStyle,
     Capability,
     Note,
     NoteId,
     Subject,
     UnitOfWorkContract,
+    cancel_everywhere,
     compare_with_a_model,
     keep_tenants_apart,
 )
 from cleanarch_kit.testing.contracts.machine import OpenSubjects
+from cleanarch_kit.testing.contracts.subject import a_book
 
 SQLITE = frozenset(Capability) - {Capability.CONCURRENT_WRITERS, Capability.LOCKS, Capability.SKIP_LOCKED}
 
@@ -53,6 +56,38 @@ class TestSqliteUnitOfWork(SqlUnitOfWork):
 @pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
 class TestServerUnitOfWork(SqlUnitOfWork):
     """Every capability is declared."""
+
+
+IN_TRANSACTION = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND xact_start IS NOT NULL AND pid <> pg_backend_pid()",
+    "mysql": "SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist"
+    " ON trx_mysql_thread_id = id WHERE db = DATABASE() AND id <> CONNECTION_ID()",
+}
+
+
+@pytest.mark.parametrize("style", [CancellationStyle.TWICE, CancellationStyle.SCOPE])
+@pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
+async def test_a_cancellation_leaves_no_transaction_open_in_the_server(
+    engine: AsyncEngine, sql_subject: Subject, style: CancellationStyle
+) -> None:
+    book = a_book()
+    await sql_subject.add_books(book)
+
+    async def scenario() -> None:
+        async with sql_subject.unit_of_work() as unit:
+            loaded = await sql_subject.books(unit).get(book.id, for_update=True)
+            loaded.rank = (loaded.rank or 0) + 1
+            async with unit.savepoint():
+                await sql_subject.books(unit).count()
+
+    async def verify() -> None:
+        async with asyncio.timeout(10), engine.connect() as connection:
+            statement = sa.text(IN_TRANSACTION[engine.dialect.name])
+            while (await connection.execute(statement)).scalar_one():
+                await connection.rollback()  # the server learns a little later that a connection was closed
+
+    assert await cancel_everywhere(scenario, verify, style=style) > 5
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

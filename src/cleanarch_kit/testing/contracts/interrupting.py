@@ -1,5 +1,6 @@
 """The part of the unit of work contract about cancellation, at every point where it may come."""
 
+from importlib.util import find_spec
 from typing import ClassVar
 
 from cleanarch_kit.domain.event import DomainEvent
@@ -14,10 +15,12 @@ class InterruptingContract(Contract):
     """Nothing leaks, nothing is half done, and nothing is published that was not committed.
 
     Attributes:
-        styles: the ways of cancelling that are tried.
+        styles: the ways of cancelling that are tried; by default all, and that with anyio where it is installed.
     """
 
-    styles: ClassVar[tuple[CancellationStyle, ...]] = tuple(CancellationStyle)
+    styles: ClassVar[tuple[CancellationStyle, ...]] = tuple(
+        style for style in CancellationStyle if style is not CancellationStyle.SCOPE or find_spec("anyio")
+    )
 
     async def test_a_cancellation_anywhere_leaks_nothing(self, subject: Subject) -> None:
         for style in self.styles:
