@@ -76,6 +76,9 @@ class SqlAlchemyRepository(SqlSearchingRepository[EntityT, IdT], Generic[EntityT
         super().__init__(unit_of_work, own)
         rows = _same_rows(self.entities.mapper, own)
         self._reader = Reader(self._guard, self._transaction, rows, unit_of_work.dialect_name)
+        if unit_of_work.dialect_name in {"mysql", "mariadb"}:
+            tables = (self._table(), *(owned.table for owned in self.children.values()))
+            unit_of_work.transaction.connection.expect(*tables)
 
     def to_entity(self, row: Mapping[str, Any]) -> EntityT:
         """Turn a row into an entity, where the derived code will not do. Owned collections are filled afterwards.

@@ -30,10 +30,13 @@ class Tally(AggregateRoot[TallyId]):
     value: int = 0
 
 
+metadata = sa.MetaData()
+
+
 class Tallies(SqlAlchemyRepository[Tally, TallyId]):
     table = sa.Table(
         "tallies",
-        sa.MetaData(),
+        metadata,
         sa.Column("id", sa.Uuid, primary_key=True),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("value", sa.Integer, nullable=False),
@@ -47,7 +50,7 @@ async def main(url: str, times: int) -> None:
     engine = create_async_engine(url)
     sessions = session_factory(engine)
     async with engine.begin() as connection:
-        await connection.run_sync(Tallies.table.metadata.create_all)
+        await connection.run_sync(metadata.create_all)
     try:
         async with SqlAlchemyUnitOfWork(sessions) as unit:
             await Tallies(unit).add(Tally(id=THE_ONE))

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import (
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters
 from cleanarch_kit.adapters.sqlalchemy.connecting.failed_statements import any_failed, refuse_failed
 from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import begin_read_only, reading_engine
+from cleanarch_kit.adapters.sqlalchemy.connecting.text_collations import is_checked, report_collations
 
 __all__ = ["ConnectionSource", "UnitConnection"]
 
@@ -48,6 +50,7 @@ class UnitConnection:
         "_session_leads",
         "_sessions",
         "_streams",
+        "_unchecked",
     )
 
     def __init__(self, engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession], *, read_only: bool) -> None:
@@ -59,11 +62,16 @@ class UnitConnection:
         self._session_leads = False
         self._may_have_written = False
         self._streams: list[AsyncResult[Any]] = []
+        self._unchecked: list[sa.Table] = []
+
+    def expect(self, *tables: sa.Table) -> None:
+        """Have tables looked at, the first time that they are met, for text that is compared differently here."""
+        self._unchecked += (table for table in tables if not is_checked(self._engine.sync_engine, table))
 
     async def connection(self) -> AsyncConnection:
         """The connection; taken from the pool if this is the first use."""
         self._may_have_written = True
-        return self._connection or await self.reading()
+        return await self.reading() if self._connection is None or self._unchecked else self._connection
 
     async def reading(self) -> AsyncConnection:
         """The connection, for statements that change nothing."""
@@ -74,6 +82,10 @@ class UnitConnection:
                     await self._connection.run_sync(begin_read_only)
             else:
                 self._connection = await self._session.connection()
+        if self._unchecked:
+            tables, self._unchecked = self._unchecked, []
+            for table in tables:
+                await self._connection.run_sync(report_collations, table)
         return self._connection
 
     def session(self) -> AsyncSession:
