@@ -20,7 +20,7 @@ async def client(redis_url: str) -> AsyncIterator[TimedClient]:
 async def test_a_client_that_it_makes_repeats_nothing_by_itself(redis_url: str) -> None:
     retry = client_maker(redis_url, 1)().get_retry()
     assert retry is not None
-    assert retry.get_retries() == 0
+    assert retry._retries == 0
 
 
 async def test_what_was_begun_goes_on_without_its_caller_and_is_waited_for_at_the_end(client: TimedClient) -> None:

@@ -207,11 +207,19 @@ class Outside(Streaming):
     placement = Placement.OUTSIDE
 
 
+class Fresh(Streaming):
+    needs_fresh_scope = True
+
+
 def test_the_wrong_side_of_the_scope_is_refused_when_the_bus_is_built() -> None:
     with pytest.raises(DefinitionError, match=r"Inside belongs inside the scope, in `scoped_middleware`$"):
         MessageBus([ask], middleware=[Inside("x")])
     with pytest.raises(DefinitionError, match=r"Outside belongs outside the scope, in `middleware`$"):
         MessageBus([ask], scoped_middleware=[Outside("x")])
+    with pytest.raises(DefinitionError, match=r"Fresh belongs outside the scope, in `middleware`$"):
+        MessageBus([ask], scoped_middleware=[Fresh("x")])
+    with pytest.raises(DefinitionError, match=r"Outside belongs outside the scope, in `middleware`$"):
+        MessageBus([ask], scoped_middleware=[only(Message, Outside("x"))])
     MessageBus([ask, rows], middleware=[Outside("x")], scoped_middleware=[Inside("y")], scope=scope)
 
 
@@ -224,9 +232,6 @@ def test_what_cannot_be_called_as_a_middleware_is_refused() -> None:
 
 
 async def test_what_needs_a_fresh_scope_is_left_out_for_messages_that_join_one() -> None:
-    class Fresh(Streaming):
-        needs_fresh_scope = True
-
     bus = MessageBus([do], middleware=[Fresh("fresh"), named("a")], scope=scope)
     await bus.execute(Do())
     assert log[0] == "fresh in"

@@ -149,7 +149,8 @@ def _outside(middleware: Call, *, stream: bool) -> Call:
 
 def _inside(middleware: Call, *, stream: bool) -> ScopedStep:
     target = _target(middleware, stream=stream)
-    if getattr(middleware, "placement", Placement.ANYWHERE) is Placement.OUTSIDE:
+    placement = getattr(middleware, "placement", Placement.ANYWHERE)
+    if placement is Placement.OUTSIDE or getattr(middleware, "needs_fresh_scope", False):
         raise DefinitionError(f"{name_of(middleware)} belongs {Placement.OUTSIDE.value}")
     return ScopedStep(name_of(middleware), target, _dependencies(middleware, target))
 
