@@ -105,6 +105,7 @@ VALID = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode()
         "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$aGFzaA",
         VALID * 1000,
     ],
+    ids=lambda garbage: ascii(garbage)[1:8],
 )
 async def test_what_is_no_hash_matches_nothing(hasher: PasswordHasher, garbage: str) -> None:
     assert not await hasher.verify("x", garbage)

@@ -279,7 +279,7 @@ def test_text_that_no_store_can_hold_is_bad_input(text: str) -> None:
         Money(1, "EUR"),
         datetime.now(UTC),
     ],
-    ids=repr,
+    ids=type,
 )
 def test_values_that_can_be_stored_can_be_compared(value: object) -> None:
     criterion: Callable[[Any], Any] = lambda u: u.name == value  # noqa: E731 - it is one

@@ -94,7 +94,7 @@ class TestValues:
             delattr(value, "value")
         assert value == Sku("A1")
 
-    @pytest.mark.parametrize("value", [Sku("A1"), Email("a@b.co"), EntityId.new(), Quantity(5)], ids=repr)
+    @pytest.mark.parametrize("value", [Sku("A1"), Email("a@b.co"), EntityId.new(), Quantity(5)], ids=type)
     def test_copies_are_the_value_itself_and_pickles_are_equal(self, value: ScalarValue[str]) -> None:
         assert copy.copy(value) is value
         assert copy.deepcopy([value])[0] is value

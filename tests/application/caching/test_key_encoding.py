@@ -181,14 +181,14 @@ def test_no_separator_of_a_template_stands_in_a_value(value: object) -> None:
 @pytest.mark.parametrize(
     "value",
     [Plain(), object(), Plain, len, lambda: None, Secret("x"), [Plain()], {"a": Secret("x")}, (1, (Plain(),))],
-    ids=repr,
+    ids=type,
 )
 def test_a_type_without_a_lasting_text_is_refused(value: object) -> None:
     with pytest.raises(DefinitionError, match=r"has no lasting text for a cache key: name one of its attributes"):
         encode(value)
 
 
-@pytest.mark.parametrize("value", [Plain(), Secret("x")], ids=repr)
+@pytest.mark.parametrize("value", [Plain(), Secret("x")], ids=type)
 def test_a_tag_takes_no_such_type_either(value: object) -> None:
     with pytest.raises(DefinitionError) as caught:
         check_type(value)
@@ -252,7 +252,7 @@ def test_a_name_that_looks_shortened_is_shortened() -> None:
     assert shorten(forged) != forged
 
 
-@pytest.mark.parametrize("value", [UTC, uuid4], ids=repr)
+@pytest.mark.parametrize("value", [UTC, uuid4], ids=type)
 def test_no_functions_and_no_zones(value: object) -> None:
     with pytest.raises(DefinitionError):
         encode(value)

@@ -163,7 +163,7 @@ class TestNames:
         assert name == f"ns:=user:UserId({USER})"
         assert tags == (name, "ns:#users", f"ns:#user:{USER}")
 
-    @pytest.mark.parametrize("value", [1, True, None, "a:b", 1.5, uuid4(), USER, Profile(USER), ("x", 1)], ids=repr)
+    @pytest.mark.parametrize("value", [1, True, None, "a:b", 1.5, uuid4(), USER, Profile(USER), ("x", 1)], ids=type)
     def test_a_tag_is_what_an_f_string_gives(self, value: object) -> None:
         assert names_of(two, "{a}:{b}:{c}", ("t{{:{a}",), value)[1][1:] == (f"ns:#t{{:{value}",)
 
