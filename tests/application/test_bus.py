@@ -628,8 +628,8 @@ def test_a_message_costs_so_many_python_calls_and_no_more(python_calls: PythonCa
     assert python_calls(lambda: mapped.execute(Create("Ada"))) == ["run", "__init__", "create"]
     assert python_calls(lambda: mapped.execute(Count())) == ["run", "__init__", "__init__", "count"]
     assert python_calls(lambda: layered.execute(Echo())) == ["pass_on", "<lambda>"] * 2 + ["pass_on", "run", "echo"]
-    assert python_calls(lambda: bound.execute(Create("Ada")))[:2] == ["run", "__call__"]
-    assert len(python_calls(lambda: bound.execute(Create("Ada")))) <= 4
+    python_calls(lambda: bound.execute(Create("Ada")))  # what it needs is made once
+    assert python_calls(lambda: bound.execute(Create("Ada"))) == ["run", "__call__", "create"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ as they are; `provide` makes one of a mapping, and `scope_of` a whole scope.
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from cleanarch_kit.errors import DependencyError
 
@@ -48,7 +48,7 @@ class _Provider:
 
     def __init__(self, factories: Mapping[type[object], Callable[[], object]]) -> None:
         self._factories = factories
-        self._made: dict[type[object], object] = {}
+        self._made: dict[type[object], Any] = {}  # Any: what a factory gives is the word of whoever wrote the mapping
 
     async def __call__(self, key: type[DependencyT], /) -> DependencyT:
         made = self._made
@@ -63,7 +63,8 @@ class _Provider:
             if hasattr(type(value), "__await__"):
                 value = await cast("Awaitable[object]", value)
             made[key] = value
-        return cast("DependencyT", made[key])  # what a factory gives is the word of whoever wrote the mapping
+        found: DependencyT = made[key]
+        return found
 
 
 class MappedScope:
