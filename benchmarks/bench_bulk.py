@@ -21,18 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from bench_repository import (
-    COLUMNS,
-    Base,
-    Core,
-    SqlUsers,
-    User,
-    UserModel,
-    columns_of,
-    make,
-    users,
-)
+from bench_repository import Core, SqlUsers
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from user_table import COLUMNS, Base, User, UserModel, columns_of, make, users
 
 from cleanarch_kit.adapters.sqlalchemy import SqlAlchemyUnitOfWork, create_async_engine, session_factory
 

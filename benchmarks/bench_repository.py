@@ -17,157 +17,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from repository_peers import ImperativeOrm, ModelOrm, ValueOrm, libraries
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column, registry
+from user_table import PAGE, Base, Contender, Data, User, UserId, columns_of, fill, users
 
 from cleanarch_kit.adapters.sqlalchemy import (
-    ScalarType,
     SqlAlchemyRepository,
     SqlAlchemyUnitOfWork,
     UtcDateTime,
     create_async_engine,
-    session_factory,
 )
 from cleanarch_kit.application import CursorRequest, PageRequest
 from cleanarch_kit.application.pagination.keyset import keyset_of
-from cleanarch_kit.domain import AggregateRoot, Email, EntityId, Money, desc
-
-PAGE = 100
-START = datetime(2024, 1, 1, tzinfo=UTC)
-
-
-class UserId(EntityId): ...
-
-
-@dataclass(kw_only=True, slots=True)
-class User(AggregateRoot[UserId]):
-    email: Email
-    name: str
-    password_hash: str
-    role: str
-    balance: Money
-    is_active: bool
-    created_at: datetime
-    updated_at: datetime | None = None
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class UserModel(Base):
-    """The same table for those who store models: plain columns, no values."""
-
-    __tablename__ = "bench_users"
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int]
-    email: Mapped[str] = mapped_column(sa.String(254))
-    name: Mapped[str] = mapped_column(sa.String(200))
-    password_hash: Mapped[str] = mapped_column(sa.String(100))
-    role: Mapped[str] = mapped_column(sa.String(20))
-    balance_amount: Mapped[int] = mapped_column(sa.BigInteger)
-    balance_currency: Mapped[str] = mapped_column(sa.String(3))
-    is_active: Mapped[bool]
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    __table_args__ = (sa.Index("ix_bench_users_created", "created_at", "id"),)
-
-
-users = Base.metadata.tables["bench_users"]
-COLUMNS = [column.name for column in users.columns]
-
-
-@dataclass
-class MappedUser:
-    """The same table mapped imperatively."""
-
-    id: UUID
-    email: str
-    name: str
-    password_hash: str
-    role: str
-    balance_amount: int
-    balance_currency: str
-    is_active: bool
-    created_at: datetime
-    version: int = 1
-    updated_at: datetime | None = field(default=None)
-
-
-registry().map_imperatively(MappedUser, users)
-
-
-def make(number: int) -> User:
-    return User(
-        id=UserId.new(),
-        email=Email(f"u{number}@example.com"),
-        name=f"name {number}",
-        password_hash="x" * 60,
-        role="user",
-        balance=Money(number, "EUR"),
-        is_active=True,
-        created_at=START + timedelta(seconds=number),
-    )
-
-
-def columns_of(user: User) -> dict[str, Any]:
-    return {
-        "id": user.id.value,
-        "version": 1,
-        "email": user.email.value,
-        "name": user.name,
-        "password_hash": user.password_hash,
-        "role": user.role,
-        "balance_amount": user.balance.amount,
-        "balance_currency": user.balance.currency,
-        "is_active": user.is_active,
-        "created_at": user.created_at,
-        "updated_at": user.updated_at,
-    }
-
-
-value_users = sa.Table(
-    "bench_users",
-    sa.MetaData(),
-    *(
-        sa.Column("email", ScalarType(Email)) if column.name == "email" else column._copy()  # noqa: SLF001
-        for column in users.columns
-    ),
-)
-
-
-@dataclass
-class ValueUser:
-    """The same table mapped imperatively, with the values that a domain class has."""
-
-    id: UUID
-    email: Email
-    name: str
-    password_hash: str
-    role: str
-    balance: Money
-    is_active: bool
-    created_at: datetime
-    version: int = 1
-    updated_at: datetime | None = None
-
-
-registry().map_imperatively(
-    ValueUser,
-    value_users,
-    properties={
-        "balance": composite(Money, value_users.c.balance_amount, value_users.c.balance_currency),
-    },
-)
+from cleanarch_kit.domain import desc
 
 
 @dataclass
@@ -198,37 +67,6 @@ def by_time(user: User) -> object:
 BY_TIME = keyset_of(by_time, User, UserId)
 
 
-@dataclass
-class Data:
-    """What is in the table: identities with their times, in the order of time."""
-
-    keys: list[tuple[UUID, datetime]]
-    numbers: int
-
-    def some_id(self) -> UUID:
-        self.numbers += 1
-        return self.keys[self.numbers * 7919 % len(self.keys)][0]
-
-    def new_user(self) -> User:
-        self.numbers += 1
-        return make(self.numbers)
-
-    @property
-    def deep(self) -> tuple[UUID, datetime]:
-        return self.keys[int(len(self.keys) * 0.95)]
-
-
-class Contender:
-    """One way of doing it. A method that is missing is an operation that it does not have."""
-
-    name = ""
-
-    def __init__(self, engine: AsyncEngine, data: Data) -> None:
-        self.engine = engine
-        self.data = data
-        self.sessions = session_factory(engine)
-
-
 class Core(Contender):
     """Connections and statements, prepared once, rows as they come: the reference."""
 
@@ -245,7 +83,13 @@ class Core(Contender):
         .order_by(users.c.created_at, users.c.id)
         .limit(PAGE + 1)
     )
+    oldest = sa.select(users).order_by(users.c.created_at, users.c.id).limit(100)
     insert = sa.insert(users)
+    rename = (
+        sa.update(users)
+        .where(users.c.id == sa.bindparam("wanted"), users.c.version == sa.bindparam("before"))
+        .values(name=sa.bindparam("new_name"), version=sa.bindparam("now"))
+    )
 
     async def get(self) -> None:
         async with self.engine.connect() as connection:
@@ -265,11 +109,30 @@ class Core(Contender):
         async with self.engine.connect() as connection:
             [PlainUser(*row) for row in await connection.execute(self.behind, {"at": at, "key": key})]
 
+    async def write_back(self) -> None:
+        async with self.engine.begin() as connection:
+            people = [PlainUser(*row) for row in (await connection.execute(self.oldest)).all()][::10]
+            changes = [
+                {
+                    "wanted": it.id,
+                    "before": it.version,
+                    "now": it.version + 1,
+                    "new_name": f"changed {self.data.some_id()}",
+                }
+                for it in people
+            ]
+            await connection.execute(self.rename, changes)
+
 
 class Ours(Contender):
     """A repository in a unit of work of its own for each operation, with values and tracked entities."""
 
     name = "cleanarch_kit"
+
+    def __init__(self, engine: AsyncEngine, data: Data) -> None:
+        super().__init__(engine, data)
+        key, at = data.deep
+        self.cursor = SqlUsers.cursors.encode(BY_TIME.fingerprint, [at, key])
 
     async def get(self) -> None:
         async with SqlAlchemyUnitOfWork(self.sessions) as uow:
@@ -284,145 +147,13 @@ class Ours(Contender):
             await SqlUsers(uow).paginate(PageRequest(per_page=PAGE), order_by=lambda u: desc(u.created_at))
 
     async def keyset(self) -> None:
-        key, at = self.data.deep
-        cursor = SqlUsers.cursors.encode(BY_TIME.fingerprint, [at, key])
         async with SqlAlchemyUnitOfWork(self.sessions) as uow:
-            await SqlUsers(uow).scroll(CursorRequest(size=PAGE, after=cursor), order_by=lambda u: u.created_at)
+            await SqlUsers(uow).scroll(CursorRequest(size=PAGE, after=self.cursor), order_by=lambda u: u.created_at)
 
     async def write_back(self) -> None:
         async with SqlAlchemyUnitOfWork(self.sessions) as uow:
             for user in (await SqlUsers(uow).list(order_by=lambda u: u.created_at, limit=100))[::10]:
                 user.name = f"changed {self.data.some_id()}"
-
-
-class ImperativeOrm(Contender):
-    """The domain class itself, mapped imperatively."""
-
-    name = "imperative ORM"
-
-    async def get(self) -> None:
-        async with self.sessions() as session:
-            await session.get_one(MappedUser, self.data.some_id())
-
-    async def add(self) -> None:
-        async with self.sessions() as session:
-            session.add(MappedUser(**columns_of(self.data.new_user())))
-            await session.commit()
-
-    async def page(self) -> None:
-        async with self.sessions() as session:
-            (await session.execute(Core.total)).scalar_one()
-            newest = sa.select(MappedUser).order_by(users.c.created_at.desc(), users.c.id.desc()).limit(PAGE)
-            (await session.execute(newest)).scalars().all()
-
-    async def write_back(self) -> None:
-        async with self.sessions() as session:
-            oldest = sa.select(MappedUser).order_by(users.c.created_at, users.c.id).limit(100)
-            for user in list((await session.execute(oldest)).scalars())[::10]:
-                user.name = f"changed {self.data.some_id()}"
-            await session.commit()
-
-
-class ValueOrm(Contender):
-    """The domain class with its values, mapped imperatively."""
-
-    name = "imperative, values"
-
-    async def page(self) -> None:
-        async with self.sessions() as session:
-            (await session.execute(Core.total)).scalar_one()
-            newest = sa.select(ValueUser).order_by(value_users.c.created_at.desc(), value_users.c.id.desc()).limit(PAGE)
-            (await session.execute(newest)).scalars().all()
-
-    async def write_back(self) -> None:
-        async with self.sessions() as session:
-            oldest = sa.select(ValueUser).order_by(value_users.c.created_at, value_users.c.id).limit(100)
-            for user in list((await session.execute(oldest)).scalars())[::10]:
-                user.name = f"changed {self.data.some_id()}"
-            await session.commit()
-
-
-class ModelOrm(Contender):
-    """Declarative models."""
-
-    name = "declarative ORM"
-
-    async def get(self) -> None:
-        async with self.sessions() as session:
-            await session.get_one(UserModel, self.data.some_id())
-
-    async def add(self) -> None:
-        async with self.sessions() as session:
-            session.add(UserModel(**columns_of(self.data.new_user())))
-            await session.commit()
-
-    async def page(self) -> None:
-        async with self.sessions() as session:
-            (await session.execute(Core.total)).scalar_one()
-            newest = sa.select(UserModel).order_by(users.c.created_at.desc(), users.c.id.desc()).limit(PAGE)
-            (await session.execute(newest)).scalars().all()
-
-
-def peers() -> list[type[Contender]]:
-    """Other libraries, as far as they are installed; both store models, not entities."""
-    found: list[type[Contender]] = []
-    if find_spec("advanced_alchemy"):
-        found.append(_advanced_alchemy())
-    if find_spec("fastcrud"):
-        found.append(_fastcrud())
-    return found
-
-
-def _advanced_alchemy() -> type[Contender]:
-    from advanced_alchemy.filters import LimitOffset, OrderBy
-    from advanced_alchemy.repository import SQLAlchemyAsyncRepository
-
-    class Models(SQLAlchemyAsyncRepository[UserModel]):
-        model_type = UserModel
-
-    class AdvancedAlchemy(Contender):
-        name = "advanced-alchemy"
-
-        async def get(self) -> None:
-            async with self.sessions() as session:
-                await Models(session=session).get(self.data.some_id())
-
-        async def add(self) -> None:
-            async with self.sessions() as session:
-                await Models(session=session).add(UserModel(**columns_of(self.data.new_user())), auto_commit=True)
-
-        async def page(self) -> None:
-            async with self.sessions() as session:
-                await Models(session=session).get_many_and_count(
-                    OrderBy("created_at", "desc"), LimitOffset(PAGE, 0), count_with_window_function=False
-                )
-
-    return AdvancedAlchemy
-
-
-def _fastcrud() -> type[Contender]:
-    from fastcrud import FastCRUD
-    from pydantic import create_model
-
-    crud = FastCRUD(UserModel)
-    schema = create_model("UserIn", **dict.fromkeys(COLUMNS, (Any, ...)))
-
-    class FastCrud(Contender):
-        name = "fastcrud"
-
-        async def get(self) -> None:
-            async with self.sessions() as session:
-                await crud.get(session, id=self.data.some_id())
-
-        async def add(self) -> None:
-            async with self.sessions() as session:
-                await crud.create(session, schema(**columns_of(self.data.new_user())))
-
-        async def page(self) -> None:
-            async with self.sessions() as session:
-                await crud.get_multi(session, offset=0, limit=PAGE, sort_columns="created_at", sort_orders="desc")
-
-    return FastCrud
 
 
 OPERATIONS: Mapping[str, tuple[str, int, str]] = {
@@ -479,21 +210,10 @@ async def race(title: str, jobs: dict[str, Job], times: int, rounds: int, refere
     print()
 
 
-async def fill(engine: AsyncEngine, rows: int) -> Data:
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.drop_all)
-        await connection.run_sync(Base.metadata.create_all)
-    people = [make(number) for number in range(rows)]
-    for start in range(0, rows, 5_000):
-        async with engine.begin() as connection:
-            await connection.execute(Core.insert, [columns_of(user) for user in people[start : start + 5_000]])
-    return Data([(user.id.value, user.created_at) for user in people], rows)
-
-
 async def main(url: str, rows: int, rounds: int, only: list[str]) -> None:
     engine = create_async_engine(url)
     data = await fill(engine, rows)
-    contenders = [cls(engine, data) for cls in (Core, Ours, ImperativeOrm, ValueOrm, ModelOrm, *peers())]
+    contenders = [cls(engine, data) for cls in (Core, Ours, ImperativeOrm, ValueOrm, ModelOrm, *libraries())]
     print(f"{engine.dialect.name} through {engine.dialect.driver}, {rows} rows, SQLAlchemy {sa.__version__}\n")
     for operation in only or OPERATIONS:
         title, times, reference = OPERATIONS[operation]
