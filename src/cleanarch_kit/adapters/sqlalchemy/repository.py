@@ -62,17 +62,20 @@ class SqlAlchemyRepository(SqlSearchingRepository[EntityT, IdT], Generic[EntityT
     children: ClassVar[Mapping[str, Owned]] = MappingProxyType({})
 
     _mapper: ClassVar[AnyMapper | None] = None
+    _converts: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         cls._mapper = None
+        cls._converts = cls._overrides("to_entity") or cls._overrides("to_row")
         if hasattr(cls, "table") and hasattr(cls, "entity_type"):
             with suppress(NameError):  # a postponed annotation names what is not defined yet: derived at first use
                 cls.mapper()
 
     def __init__(self, unit_of_work: SqlAlchemyUnitOfWork) -> None:
-        mapper = self.mapper()
-        own = mapper.converting(self._own_load(), self._own_dump(), type(self).to_entity, type(self).to_row)
+        own = self.mapper()
+        if self._converts:
+            own = own.converting(self._own_load(), self._own_dump(), type(self).to_entity, type(self).to_row)
         super().__init__(unit_of_work, own)
         rows = _same_rows(self.entities.mapper, own)
         self._reader = Reader(self._guard, self._transaction, rows, unit_of_work.dialect_name)

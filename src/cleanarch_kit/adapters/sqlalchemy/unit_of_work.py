@@ -64,8 +64,9 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
         scopes: RowScopes | None = None,
         on_after_commit_error: ErrorReport | None = None,
     ) -> None:
+        engine = engine_of(sessions)
         super().__init__(
-            SqlTransaction(sessions, read_only=read_only),
+            SqlTransaction(engine, sessions, read_only=read_only),
             publisher=publisher,
             outbox=outbox,
             cache=cache,
@@ -73,9 +74,9 @@ class SqlAlchemyUnitOfWork(TrackingUnitOfWork[UnitConnection]):
             scopes=scopes,
             on_after_commit_error=on_after_commit_error,
         )
-        self._engine = engine = engine_of(sessions).sync_engine
+        self._engine = engine.sync_engine
         self.dialect_name = engine.dialect.name
-        self.single_writer = single_writer(engine)
+        self.single_writer = single_writer(self._engine)
         self._watched: AsyncSession | None = None
 
     async def __aenter__(self) -> Self:

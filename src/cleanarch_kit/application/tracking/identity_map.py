@@ -73,6 +73,10 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
             self._reading = None
         return self._by_id
 
+    def find(self, identity: object) -> Tracked[EntityT] | None:
+        """The tracked entity with an identity, or None."""
+        return self.by_id.get(identity) if self._by_id or self._reading is not None else None
+
     def track(self, entity: EntityT, status: Status) -> Tracked[EntityT]:
         """Track an entity of which the store's state is not known."""
         tracked = self.by_id[entity.id] = self.make(entity, status)

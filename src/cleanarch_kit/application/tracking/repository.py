@@ -76,7 +76,7 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
         guard, entities = self._guard, self.entities
         if guard.phase is not _OPEN:
             guard.check()
-        tracked = entities.by_id.get(id)
+        tracked = entities.find(id)
         if tracked is not None:
             status = tracked.status
             if status is Status.NEW or (status is Status.STORED and not for_update):
@@ -116,7 +116,7 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
         unit.writing()
         if self.entities.scope is not None:
             self.entities.check_scope(entity)
-        tracked = self.entities.by_id.get(entity.id)
+        tracked = self.entities.find(entity.id)
         if tracked is None:
             unit.tracker.attach(self.entities, entity)
         elif tracked.status is Status.DELETED:
@@ -128,7 +128,7 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
         """Delete the entity with this identity. See `Repository.delete`."""
         unit = self.unit_of_work
         unit.writing()
-        tracked = self.entities.by_id.get(id)
+        tracked = self.entities.find(id)
         if tracked is not None:
             if tracked.status is Status.DELETED:
                 return False

@@ -205,7 +205,7 @@ async def test_a_full_disk_leaves_the_file_usable(
 async def test_a_transaction_that_never_began_ends_quietly(
     engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession]
 ) -> None:
-    transaction = SqlTransaction(sessions, read_only=False)
+    transaction = SqlTransaction(engine, sessions, read_only=False)
     await transaction.begin()
     await transaction.commit()
     await transaction.rollback()

@@ -61,7 +61,7 @@ class SingleWriter:
 
 
 def _tracks(unit: UnitOfWork | None) -> TypeIs[TrackingUnitOfWork[Any]]:
-    return isinstance(unit, TrackingUnitOfWork)
+    return unit is not None and isinstance(unit, TrackingUnitOfWork)
 
 
 _known: WeakKeyDictionary[sa.Engine, SingleWriter] = WeakKeyDictionary()

@@ -39,18 +39,21 @@ class UnitConnection:
         engine: where the connection comes from.
         sessions: makes the session.
         read_only: let the database itself refuse changes.
+
+    Attributes:
+        may_have_written: whether the connection was given for more than reading, or the session to somebody.
     """
 
     __slots__ = (
         "_connection",
         "_engine",
-        "_may_have_written",
         "_read_only",
         "_session",
         "_session_leads",
         "_sessions",
         "_streams",
         "_unchecked",
+        "may_have_written",
     )
 
     def __init__(self, engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession], *, read_only: bool) -> None:
@@ -60,7 +63,7 @@ class UnitConnection:
         self._connection: AsyncConnection | None = None
         self._session: AsyncSession | None = None
         self._session_leads = False
-        self._may_have_written = False
+        self.may_have_written = False
         self._streams: list[AsyncResult[Any]] = []
         self._unchecked: list[sa.Table] = []
 
@@ -70,7 +73,7 @@ class UnitConnection:
 
     async def connection(self) -> AsyncConnection:
         """The connection; taken from the pool if this is the first use."""
-        self._may_have_written = True
+        self.may_have_written = True
         return await self.reading() if self._connection is None or self._unchecked else self._connection
 
     async def reading(self) -> AsyncConnection:
@@ -90,7 +93,7 @@ class UnitConnection:
 
     def session(self) -> AsyncSession:
         """The session; made if this is the first use."""
-        self._may_have_written = True
+        self.may_have_written = True
         if self._session is None:
             self._session_leads = self._connection is None
             bind = self._connection or (reading_engine(self._engine) if self._read_only else self._engine)
@@ -100,7 +103,7 @@ class UnitConnection:
     async def flush(self) -> None:
         """Write what the session has not written yet. A step before COMMIT, so that its errors are not COMMIT's."""
         await self._close_streams()
-        if self._session is not None and self._may_have_written:
+        if self._session is not None:
             await self._session.flush()
 
     async def check(self) -> None:
@@ -118,12 +121,7 @@ class UnitConnection:
             await connection.run_sync(refuse_failed)
 
     async def commit(self) -> None:
-        """Commit what was flushed.
-
-        Where everything was read, nothing is sent: `close` rolls back, which costs one trip instead of two.
-        """
-        if not self._may_have_written:
-            return
+        """Commit what was flushed."""
         if self._session is not None and self._session_leads:
             await self._session.commit()
         elif self._connection is not None:

@@ -73,8 +73,6 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
             dump: gives the row of an entity.
             origin: what they are made of, for `definition`.
         """
-        if load is None and dump is None:
-            return self
 
         def load_rows(rows: Sequence[Row]) -> list[EntityT]:
             return self.load_rows(rows) if load is None else list(map(load, rows))
@@ -115,8 +113,8 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
         self.dump_row = dump
         self._derived = derived
         if type(self) is RowMapper:
-            # Reached without a frame of this class in between, which counts, since it is done for every row.
-            vars(self).update(snapshot=dump)
+            # Reached without a frame of this class in between, which counts for what is done so often.
+            vars(self).update(load_all=load_rows, snapshot=dump)
 
     def searches(self, dialect: str) -> Searches:
         """The searches for a database."""
