@@ -1,5 +1,6 @@
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 import pytest
 
@@ -98,14 +99,19 @@ def test_the_words_read_values_of_every_kind() -> None:
     assert not mail(user(rank=1))
 
 
+COMBINATIONS: list[Callable[[Any, Any], object]] = [lambda one, other: one & other, lambda one, other: one | other]
+
+
 def test_it_combines_with_specifications_only() -> None:
     others: list[Criterion[User] | None] = [lambda u: u.is_active, None]
     for other in others:
-        with pytest.raises(TypeError) as caught:
-            trace(active & cast("Specification[User]", other))
-        assert str(caught.value) == (
-            "a Specification combines with another: wrap the lambda, as in Specification[User](lambda u: ...)"
-        )
+        for combine in COMBINATIONS:
+            for pair in ((active, other), (other, active)):
+                with pytest.raises(TypeError) as caught:
+                    combine(*pair)
+                assert str(caught.value) == (
+                    "a Specification combines with another: wrap the lambda, as in Specification[User](lambda u: ...)"
+                )
 
 
 def test_it_is_neither_true_nor_false() -> None:

@@ -113,6 +113,11 @@ MISUSES: list[tuple[Callable[[Any], Any], str]] = [
     # None
     (lambda u: u.rank == None, "nothing is == None, in SQL: write is_null(u.rank)"),  # noqa: E711
     (lambda u: u.rank != None, "nothing is != None, in SQL: write not_(is_null(u.rank))"),  # noqa: E711
+    (
+        lambda u: u.rank is None,
+        "False is no condition: a criterion compares fields of the entity; write is_null(field)",
+    ),
+    (lambda u: u.rank is not None, "True is no condition: a criterion compares fields of the entity; write is_null("),
     (lambda u: u.rank > None, "nothing is > None, in SQL: write is_null(u.rank)"),
     (
         lambda u: one_of(u.rank, [1, None]),
@@ -187,8 +192,8 @@ MISUSES: list[tuple[Callable[[Any], Any], str]] = [
     ),
     (
         lambda u: True,
-        "True is no condition: a criterion compares fields of the entity; pass None for no criterion,"
-        " and decide with if before the lambda",
+        "True is no condition: a criterion compares fields of the entity; write is_null(field) for is None,"
+        " pass None for no criterion, and decide with if before the lambda",
     ),
     (lambda u: (u.name == "x") & True, "True is no condition: a criterion compares fields of the entity;"),
     (lambda u: True & (u.name == "x"), "True is no condition: a criterion compares fields of the entity;"),

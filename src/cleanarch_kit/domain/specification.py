@@ -1,7 +1,7 @@
 """Criteria with a name, and the words that criteria are written with."""
 
 from collections.abc import Iterable
-from typing import Generic, NoReturn, TypeVar, cast
+from typing import Generic, Never, NoReturn, TypeVar, cast
 
 from cleanarch_kit.domain._operands import operand
 from cleanarch_kit.domain._primitives import text
@@ -21,6 +21,8 @@ from cleanarch_kit.domain.tracing import trace
 from cleanarch_kit.domain.value_object import ScalarValue
 
 __all__ = ["Specification", "asc", "contains", "desc", "is_null", "not_", "one_of", "present", "starts_with"]
+
+_NO_SPECIFICATION = "a Specification combines with another: wrap the lambda, as in Specification[User](lambda u: ...)"
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -54,6 +56,11 @@ class Specification(Generic[T_contra]):
     def __or__(self, other: "Specification[T_contra]") -> "Specification[T_contra]":
         _require_specification(other)
         return Specification(lambda entity: self(entity) | other(entity))
+
+    def __rand__(self, other: Never) -> NoReturn:
+        raise TypeError(_NO_SPECIFICATION)
+
+    __ror__ = __rand__
 
     def __invert__(self) -> "Specification[T_contra]":
         return Specification(lambda entity: not_(self(entity)))
@@ -128,6 +135,4 @@ def _text_match(kind: TextMatchKind, field: object, part: object, *, ignore_case
 
 def _require_specification(other: object) -> None:
     if not isinstance(other, Specification):
-        raise TypeError(
-            "a Specification combines with another: wrap the lambda, as in Specification[User](lambda u: ...)"
-        )
+        raise TypeError(_NO_SPECIFICATION)

@@ -253,8 +253,8 @@ def condition(result: object) -> Node:
         return Truth(field)
     if isinstance(result, bool):
         raise TypeError(
-            f"{result} is no condition: a criterion compares fields of the entity; pass None for no criterion,"
-            " and decide with if before the lambda"
+            f"{result} is no condition: a criterion compares fields of the entity; write is_null(field) for is None,"
+            " pass None for no criterion, and decide with if before the lambda"
         )
     raise TypeError(f"a criterion gives a condition, such as u.name == name, not {_described(result)}")
 
