@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from bus_peers import calling, containers, dispatchers, emitters
-from ratios import table
+from ratios import Operation, table
 
 from cleanarch_kit.adapters.memory import InMemoryEventPublisher
 from cleanarch_kit.application import Command, Message, MessageBus, Next, Resolve, handles, on, provide, scope_of
@@ -141,7 +141,10 @@ async def measure_events(stack: AsyncExitStack, handlers: int) -> None:
         for listen in listeners:
             await listen(event)
 
-    contenders = {"a loop": loop, "publisher.publish": calling(lambda: publisher.publish(event))}
+    async def publish() -> None:
+        await publisher.publish(event)
+
+    contenders: dict[str, Operation] = {"a loop": loop, "publisher.publish": publish}
     contenders |= await emitters(stack, handlers)
     await table(f"one event, {handlers} handlers", contenders)
 
