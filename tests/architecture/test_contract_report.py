@@ -15,7 +15,13 @@ from typing import Any
 
 import pytest
 
-from cleanarch_kit.testing import OwnedChildrenContract, RepositoryContract, ScopeContract, UnitOfWorkContract
+from cleanarch_kit.testing import (
+    BulkContract,
+    OwnedChildrenContract,
+    RepositoryContract,
+    ScopeContract,
+    UnitOfWorkContract,
+)
 from cleanarch_kit.testing.contracts.subject import Capability, Contract
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -29,6 +35,11 @@ CONTRACTS: dict[type[Contract], list[tuple[str, str, str]]] = {
         ("", "adapters/memory/test_repository.py", "TestInMemoryRepository"),
         ("", "adapters/sqlalchemy/test_repository.py", "TestSqliteRepository"),
         ("", "adapters/sqlalchemy/test_repository.py", "TestServerRepository"),
+    ],
+    BulkContract: [
+        ("", "adapters/memory/test_repository.py", "TestInMemoryBulk"),
+        ("", "adapters/sqlalchemy/test_repository.py", "TestSqliteBulk"),
+        ("", "adapters/sqlalchemy/test_repository.py", "TestServerBulk"),
     ],
     OwnedChildrenContract: [
         ("", "adapters/memory/test_repository.py", "TestInMemoryOwnedChildren"),

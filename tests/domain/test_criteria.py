@@ -31,6 +31,7 @@ from cleanarch_kit.domain.criteria import (
     TextMatch,
     Truth,
     Value,
+    fields_in,
     parametrise,
 )
 from cleanarch_kit.domain.tracing import trace
@@ -159,3 +160,12 @@ def test_a_condition_on_what_is_owned_is_part_of_the_shape_and_its_values_are_no
         "a",
         "b",
     )
+
+
+def test_the_fields_of_a_tree_are_told() -> None:
+    def criterion(user: User) -> bool:
+        either = (user.name == user.email.value) | one_of(user.name, ["a"])
+        return not_(either) & contains(user.name, "b") & is_null(user.email)
+
+    told = [str(field) for field in fields_in(trace(criterion, User))]
+    assert told == ["name", "email.value", "name", "name", "email"]

@@ -12,6 +12,7 @@ from cleanarch_kit.domain import (
     asc,
     contains,
     desc,
+    everything,
     is_null,
     not_,
     one_of,
@@ -164,3 +165,11 @@ def test_a_criterion_is_something_to_call(criterion: Any) -> None:
         TypeError, match=r"a criterion is a lambda over the entity, such as lambda u: u\.name == name, not"
     ):
         trace(criterion, User)
+
+
+def test_everything_is_no_criterion_and_stands_alone() -> None:
+    assert trace_all([everything, None], User) is None
+    assert trace_all([everything, lambda u: u.name == "a"], User) == trace(lambda u: u.name == "a", User)
+    assert everything(object())
+    with pytest.raises(TypeError, match="stands alone"):
+        trace(everything, User)

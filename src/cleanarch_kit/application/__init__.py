@@ -46,6 +46,7 @@ from cleanarch_kit.application.middleware.validation import Validation, rule
 from cleanarch_kit.application.pagination.cursor import CursorCodec
 from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest, Page, PageRequest, Slice
 from cleanarch_kit.application.pagination.sorting import SortFields
+from cleanarch_kit.application.ports.bulk_repository import BulkRepository, Upserted
 from cleanarch_kit.application.ports.cache import CacheBackend, CacheEntry
 from cleanarch_kit.application.ports.event_publisher import EventPublisher
 from cleanarch_kit.application.ports.event_sink import EventSink
@@ -71,6 +72,7 @@ from cleanarch_kit.application.tracking.row_scopes import RowScopes
 __all__ = [
     "Authorization",
     "Backoff",
+    "BulkRepository",
     "Cache",
     "CacheBackend",
     "CacheEntry",
@@ -139,6 +141,7 @@ __all__ = [
     "Timeout",
     "UnitOfWork",
     "Upcaster",
+    "Upserted",
     "Validation",
     "WakeUp",
     "anyone",

@@ -3,6 +3,7 @@
 Adapter authors find the tree behind criteria in `cleanarch_kit.domain.criteria`.
 """
 
+from cleanarch_kit.domain.changes import Assignment, Changes, change
 from cleanarch_kit.domain.clock import Clock, SystemClock
 from cleanarch_kit.domain.criteria import Criterion, Ordering
 from cleanarch_kit.domain.entity import AggregateRoot, Entity
@@ -20,6 +21,7 @@ from cleanarch_kit.domain.specification import (
     present,
     starts_with,
 )
+from cleanarch_kit.domain.tracing import everything
 from cleanarch_kit.domain.value_object import ScalarValue
 from cleanarch_kit.domain.values.currency import Currency
 from cleanarch_kit.domain.values.date_range import DateRange
@@ -33,6 +35,8 @@ from cleanarch_kit.domain.values.slug import Slug
 
 __all__ = [
     "AggregateRoot",
+    "Assignment",
+    "Changes",
     "Clock",
     "Criterion",
     "Currency",
@@ -53,8 +57,10 @@ __all__ = [
     "SystemClock",
     "any_",
     "asc",
+    "change",
     "contains",
     "desc",
+    "everything",
     "is_null",
     "not_",
     "one_of",

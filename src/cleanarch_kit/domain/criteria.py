@@ -17,7 +17,7 @@ Nodes are immutable, and hashable as far as their values are. A new kind of node
 """
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
 
@@ -39,6 +39,7 @@ __all__ = [
     "TextMatchKind",
     "Truth",
     "Value",
+    "fields_in",
     "parametrise",
 ]
 
@@ -163,6 +164,22 @@ Criterion: TypeAlias = Callable[[T], bool]
 
 Ordering: TypeAlias = Callable[[T], object]
 """A lambda over the entity that gives a field, ``asc(field)``, ``desc(field)``, or a tuple of these."""
+
+
+def fields_in(node: Node) -> Iterator[Field]:
+    """The fields that a tree compares, each as often as it stands there."""
+    match node:
+        case Comparison(_, left, right):
+            yield left
+            if isinstance(right, Field):
+                yield right
+        case Not(operand):
+            yield from fields_in(operand)
+        case And(operands) | Or(operands):
+            for operand in operands:
+                yield from fields_in(operand)
+        case _:
+            yield node.field
 
 
 def parametrise(node: Node) -> tuple[Hashable, tuple[object, ...]]:

@@ -10,9 +10,19 @@ from typing import TypeVar, cast
 from cleanarch_kit.domain.criteria import And, Criterion, Field, Node, Ordering, OrderKey
 from cleanarch_kit.domain.stand_ins import TracedField, condition, joined, order_key
 
-__all__ = ["trace", "trace_all", "trace_ordering"]
+__all__ = ["everything", "trace", "trace_all", "trace_ordering"]
 
 T = TypeVar("T")
+
+
+def everything(entity: object) -> bool:
+    """The criterion that every entity meets, for methods that want one said: ``delete_where(everything)``.
+
+    It stands alone: it is no part of other criteria, which say more.
+    """
+    if isinstance(entity, TracedField):
+        raise TypeError("everything stands alone: leave it out where there is another criterion")
+    return True
 
 
 def trace(criterion: Criterion[T], entity: type[T] | None = None) -> Node:
@@ -31,12 +41,15 @@ def trace(criterion: Criterion[T], entity: type[T] | None = None) -> Node:
 
 
 def trace_all(criteria: "Iterable[Criterion[T] | None]", entity: type[T] | None = None) -> Node | None:
-    """Trace several criteria and join them by AND. None among them is no criterion; without any, the result is None.
+    """Trace several criteria and join them by AND. None among them is no criterion, and so is `everything`.
+
+    Returns:
+        The tree, or None without any criterion.
 
     Raises:
         TypeError: see `trace`.
     """
-    nodes = [trace(criterion, entity) for criterion in criteria if criterion is not None]
+    nodes = [trace(criterion, entity) for criterion in criteria if criterion not in (None, everything)]
     if len(nodes) > 1:
         return joined(And, nodes)
     return nodes[0] if nodes else None

@@ -9,6 +9,7 @@ import pytest
 pytest.register_assert_rewrite("cleanarch_kit.testing.contracts", "cleanarch_kit.testing.cancellation")
 
 from cleanarch_kit.testing.cancellation import CancellationStyle, cancel_everywhere, interrupted
+from cleanarch_kit.testing.contracts.bulk import BulkContract
 from cleanarch_kit.testing.contracts.cache import CacheBackendContract
 from cleanarch_kit.testing.contracts.event_sink import EventSinkContract
 from cleanarch_kit.testing.contracts.idempotency import IdempotencyStoreContract, OpenStore
@@ -43,6 +44,7 @@ __all__ = [
     "Allocation",
     "Book",
     "BookId",
+    "BulkContract",
     "CacheBackendContract",
     "CancellationStyle",
     "Capability",

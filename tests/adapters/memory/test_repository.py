@@ -16,6 +16,7 @@ from cleanarch_kit.errors import InvalidCursorError, UnitOfWorkStateError
 from cleanarch_kit.testing import (
     Book,
     BookId,
+    BulkContract,
     Note,
     NoteId,
     Order,
@@ -38,6 +39,13 @@ class InMemoryNotes(InMemoryRepository[Note, NoteId]):
 class TestInMemoryRepository(RepositoryContract):
     increments = 2_000
 
+    @pytest.fixture
+    def subject(self) -> Subject:
+        store = InMemoryStore()
+        return Subject(partial(InMemoryUnitOfWork, store), InMemoryBooks, InMemoryNotes)
+
+
+class TestInMemoryBulk(BulkContract):
     @pytest.fixture
     def subject(self) -> Subject:
         store = InMemoryStore()

@@ -18,7 +18,14 @@ from cleanarch_kit.application.pagination.keyset import keyset_of
 from cleanarch_kit.domain import AggregateRoot, Email, EntityId, asc, desc, is_null, one_of, present
 from cleanarch_kit.domain.criteria import Criterion, Ordering
 from cleanarch_kit.errors import DefinitionError, InvalidCursorError, MappingError
-from cleanarch_kit.testing import Capability, OwnedChildrenContract, OwnedSubject, RepositoryContract, Subject
+from cleanarch_kit.testing import (
+    BulkContract,
+    Capability,
+    OwnedChildrenContract,
+    OwnedSubject,
+    RepositoryContract,
+    Subject,
+)
 
 if TYPE_CHECKING:
     from cleanarch_kit.domain import Email as Later
@@ -43,6 +50,22 @@ class TestSqliteRepository(SqlRepository):
 
 @pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
 class TestServerRepository(SqlRepository):
+    """Every capability is declared."""
+
+
+class SqlBulk(BulkContract):
+    @pytest.fixture
+    def subject(self, sql_subject: Subject) -> Subject:
+        return sql_subject
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestSqliteBulk(SqlBulk):
+    capabilities: ClassVar[frozenset[Capability]] = SQLITE
+
+
+@pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
+class TestServerBulk(SqlBulk):
     """Every capability is declared."""
 
 

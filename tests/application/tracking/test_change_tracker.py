@@ -70,7 +70,7 @@ def test_neighbours_of_one_type_are_inserted_together_in_the_order_of_adding(tra
     tracker.add(plains, Plain(1))
     tracker.add(roots, Root(id=3))
     flush = collected(tracker)
-    assert [[tracked.entity.id for tracked in batch] for _, batch in flush.inserts] == [[1, 2], [1], [3]]
+    assert [[tracked.entity.id for tracked in batch] for _, batch, _ in flush.inserts] == [[1, 2], [1], [3]]
 
 
 async def test_what_was_written_is_not_written_again(tracker: Tracker, connection: InMemoryTransaction) -> None:
@@ -113,7 +113,7 @@ def test_what_is_removed_before_it_was_written_is_never_written(tracker: Tracker
     assert not flush.writes
     assert names(tracker) == ["told all the same"]
     tracker.add(roots, other)
-    assert [[tracked.entity for tracked in batch] for _, batch in collected(tracker).inserts] == [[other]]
+    assert [[tracked.entity for tracked in batch] for _, batch, _ in collected(tracker).inserts] == [[other]]
 
 
 async def test_going_back_drops_what_came_since(tracker: Tracker, connection: InMemoryTransaction) -> None:

@@ -11,7 +11,10 @@ from cleanarch_kit.adapters.memory.state import State, capture, rebuild, restore
 from cleanarch_kit.adapters.memory.store import Row, unique_key
 from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
 from cleanarch_kit.application.ports.repository import Identified
-from cleanarch_kit.application.tracking.data_mapper import DataMapper, Tracked
+from cleanarch_kit.application.tracking.bulk_repository import BulkDataMapper
+from cleanarch_kit.application.tracking.data_mapper import Tracked
+from cleanarch_kit.application.tracking.identity_map import set_version
+from cleanarch_kit.domain.changes import Assignment
 from cleanarch_kit.domain.criteria import Node
 from cleanarch_kit.domain.evaluation import evaluate
 from cleanarch_kit.errors import DuplicateError
@@ -21,7 +24,7 @@ __all__ = ["InMemoryMapper"]
 EntityT = TypeVar("EntityT", bound=Identified)
 
 
-class InMemoryMapper(DataMapper[EntityT, InMemoryTransaction], Generic[EntityT]):
+class InMemoryMapper(BulkDataMapper[EntityT, InMemoryTransaction], Generic[EntityT]):
     """Stores the state of entities, and keeps identities and unique keys unique.
 
     Args:
@@ -108,6 +111,57 @@ class InMemoryMapper(DataMapper[EntityT, InMemoryTransaction], Generic[EntityT])
         if stored is not None:
             await self._write(connection, identity, stored, None)
         return stored is not None
+
+    async def update_where(
+        self, connection: InMemoryTransaction, where: Node | None, changes: Sequence[Assignment]
+    ) -> int:
+        """Change what meets a criterion. See `BulkDataMapper.update_where`."""
+        await asyncio.sleep(0)
+        parts = {assignment.field.path[0]: capture(assignment.value) for assignment in changes}
+        found = await self._lock_where(connection, where)
+        for identity, row in found:
+            version = {"version": row.view.version + 1} if self.versioned else {}
+            changed = State(row.state.kind, {**row.state.parts, **parts, **version})
+            await self._write(connection, identity, row, Row(changed))
+        return len(found)
+
+    async def delete_where(self, connection: InMemoryTransaction, where: Node | None) -> int:
+        """Delete what meets a criterion. See `BulkDataMapper.delete_where`."""
+        await asyncio.sleep(0)
+        found = await self._lock_where(connection, where)
+        for identity, row in found:
+            await self._write(connection, identity, row, None)
+        return len(found)
+
+    async def upsert(self, connection: InMemoryTransaction, entities: Sequence[Tracked[EntityT]]) -> int:
+        """Write entities over those that the store has. See `BulkDataMapper.upsert`."""
+        await asyncio.sleep(0)
+        inserted = 0
+        for tracked in sorted(entities, key=lambda tracked: str(tracked.entity.id)):  # all in one order: no deadlocks
+            identity = tracked.entity.id
+            await connection.lock(self.entity_type, identity)
+            stored = self._row(connection, identity)
+            if stored is None:
+                if connection.read(self.entity_type, identity) is not None:  # outside of the scope
+                    raise DuplicateError("primary_key")
+                inserted += 1
+            elif self.versioned:
+                tracked.version = stored.view.version
+                set_version(tracked.entity, stored.view.version + 1)
+                tracked.current = self.snapshot(tracked.entity)
+            await self._write(connection, identity, stored, Row(cast("State", tracked.current)))
+        return inserted
+
+    async def _lock_where(self, connection: InMemoryTransaction, where: Node | None) -> list[tuple[object, Row]]:
+        """Lock the rows that meet a criterion one after another; each is looked at again once it is locked."""
+        locked: list[tuple[object, Row]] = []
+        for identity, row in list(connection.items(self.entity_type)):
+            if where is None or evaluate(where, row.view) is True:
+                await connection.lock(self.entity_type, identity)
+                current: Row | None = connection.read(self.entity_type, identity)
+                if current is not None and (where is None or evaluate(where, current.view) is True):
+                    locked.append((identity, current))
+        return locked
 
     async def _guarded(self, connection: InMemoryTransaction, tracked: Tracked[EntityT]) -> Row | None:
         """The locked row, or None if the store has none of the version that is tracked."""

@@ -15,8 +15,8 @@ from cleanarch_kit.adapters.memory.unit_of_work import InMemoryUnitOfWork
 from cleanarch_kit.application.pagination.keyset import Keyset, cursor_page, keyset_of
 from cleanarch_kit.application.pagination.pages import CursorPage, CursorRequest
 from cleanarch_kit.application.ports.repository import Identified, Repository
+from cleanarch_kit.application.tracking.bulk_repository import BulkTrackingRepository
 from cleanarch_kit.application.tracking.data_mapper import DataMapper
-from cleanarch_kit.application.tracking.repository import TrackingRepository
 from cleanarch_kit.application.type_arguments import type_argument
 from cleanarch_kit.domain.criteria import Criterion, Node, Ordering
 from cleanarch_kit.domain.evaluation import evaluate, field_value
@@ -28,7 +28,7 @@ EntityT = TypeVar("EntityT", bound=Identified)
 IdT = TypeVar("IdT")
 
 
-class InMemoryRepository(TrackingRepository[EntityT, IdT, InMemoryTransaction], Generic[EntityT, IdT]):
+class InMemoryRepository(BulkTrackingRepository[EntityT, IdT, InMemoryTransaction], Generic[EntityT, IdT]):
     """A repository over an `InMemoryStore`, for tests and for programs that need no database.
 
     It meets the same contract as one over SQL: copies in and out, real rollback, versions, unique keys, locks, SQL's

@@ -18,6 +18,7 @@ from cleanarch_kit.adapters.sqlalchemy.searching.reader import Reader
 from cleanarch_kit.adapters.sqlalchemy.searching.searching_repository import SqlSearchingRepository
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 from cleanarch_kit.application.ports.repository import Identified
+from cleanarch_kit.application.tracking.bulk_repository import BulkTrackingRepository
 from cleanarch_kit.application.tracking.data_mapper import DataMapper
 from cleanarch_kit.domain.criteria import Node
 from cleanarch_kit.errors import DefinitionError, MappingError
@@ -28,7 +29,11 @@ EntityT = TypeVar("EntityT", bound=Identified)
 IdT = TypeVar("IdT")
 
 
-class SqlAlchemyRepository(SqlSearchingRepository[EntityT, IdT], Generic[EntityT, IdT]):
+class SqlAlchemyRepository(
+    SqlSearchingRepository[EntityT, IdT],
+    BulkTrackingRepository[EntityT, IdT, UnitConnection],
+    Generic[EntityT, IdT],
+):
     """A repository over one table: a subclass names entity, identity and table, and is done.
 
         class SqlUsers(SqlAlchemyRepository[User, UserId], UserRepository):

@@ -1,6 +1,6 @@
 """What changed in a unit of work, and how it is written and taken back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import merge
@@ -26,6 +26,8 @@ _Tracked: TypeAlias = Tracked[Any]
 _Entities: TypeAlias = IdentityMap[Any, ConnectionT]
 _Recorded: TypeAlias = tuple[_Root, tuple[DomainEvent, ...]]
 _Batch: TypeAlias = tuple[_Entities[ConnectionT], list[_Tracked]]
+_Write: TypeAlias = Callable[[ConnectionT, Sequence[_Tracked]], Awaitable[None]]
+_Insert: TypeAlias = tuple[_Entities[ConnectionT], list[_Tracked], _Write[ConnectionT]]
 _Before: TypeAlias = tuple[_Entities[ConnectionT], _Tracked, object, int | None, Status | None]
 
 _NOT_THERE = (Status.DELETED, Status.EXPIRED)
@@ -37,13 +39,14 @@ class Flush(Generic[ConnectionT]):
     """Everything that is to be written at once, in the order of the fields.
 
     Attributes:
-        inserts: new entities in the order in which they were added, neighbours of one type together.
+        inserts: new entities in the order in which they were added, neighbours of one type together; each with what
+            writes them.
         updates: changed entities, by type.
         deletes: deleted entities in the order of deletion, neighbours of one type together.
         events: what aggregates recorded since the last flush, in the order in which it happened.
     """
 
-    inserts: list[_Batch[ConnectionT]]
+    inserts: list[_Insert[ConnectionT]]
     updates: list[_Batch[ConnectionT]]
     deletes: list[_Batch[ConnectionT]]
     events: list[tuple[_Root, DomainEvent]]
@@ -65,8 +68,8 @@ class Flush(Generic[ConnectionT]):
         """
         if self.inserts or self.deletes:
             await self._hand_over(connection)
-        for entities, tracked in self.inserts:
-            await entities.mapper.insert(connection, tracked)
+        for entities, tracked, write in self.inserts:
+            await write(connection, tracked)
             entities.written(tracked)
         for entities, tracked in self.updates:
             await entities.mapper.update(connection, tracked)
@@ -77,7 +80,8 @@ class Flush(Generic[ConnectionT]):
     async def _hand_over(self, connection: ConnectionT) -> None:
         """Let parts go from one entity to another that is written before it; among updated ones a mapper can itself."""
         moving: dict[_Entities[ConnectionT], tuple[list[_Tracked], list[_Tracked]]] = {}
-        for gives, takes, batches in ((0, 1, self.inserts), (1, 1, self.updates), (1, 0, self.deletes)):
+        added = [(entities, tracked) for entities, tracked, _ in self.inserts]
+        for gives, takes, batches in ((0, 1, added), (1, 1, self.updates), (1, 0, self.deletes)):
             for entities, tracked in batches:
                 if entities.mapper.has_parts:
                     giving, taking = moving.setdefault(entities, ([], []))
@@ -109,7 +113,7 @@ class ChangeTracker(Generic[ConnectionT]):
 
     def __init__(self) -> None:
         self._maps: dict[type, _Entities[ConnectionT]] = {}
-        self._new: list[_Batch[ConnectionT]] = []
+        self._new: list[_Insert[ConnectionT]] = []
         self._deleted: list[_Batch[ConnectionT]] = []
         self._recorded: list[_Recorded] = []
         self._events: list[tuple[_Root, DomainEvent]] = []
@@ -144,13 +148,24 @@ class ChangeTracker(Generic[ConnectionT]):
             entities = self._maps[mapper.entity_type] = IdentityMap(mapper, scope)
         return entities
 
-    def add(self, entities: IdentityMap[EntityT, ConnectionT], *new: EntityT) -> None:
+    def add(
+        self,
+        entities: IdentityMap[EntityT, ConnectionT],
+        *new: EntityT,
+        write: Callable[[ConnectionT, Sequence[Tracked[EntityT]]], Awaitable[None]] | None = None,
+    ) -> None:
         """Track entities that are to be inserted; of those that are tracked already, nothing.
+
+        Args:
+            entities: the tracked entities of the type.
+            new: the new ones.
+            write: what writes them; by default the mapper, which inserts them.
 
         Raises:
             DuplicateError: another object with the same identity is tracked; those in front of it were added.
         """
         by_id, note = entities.by_id, self._before.append
+        batch = self._batch(entities, write or entities.mapper.insert)
         for entity in new:
             tracked = entities.make(entity, Status.NEW)
             replaced = by_id.setdefault(entity.id, tracked)
@@ -163,7 +178,7 @@ class ChangeTracker(Generic[ConnectionT]):
                 continue
             else:
                 raise DuplicateError("primary_key")
-            _append(self._new, entities, tracked)
+            batch.append(tracked)
 
     def attach(self, entities: IdentityMap[EntityT, ConnectionT], entity: EntityT) -> None:
         """Track an entity that another unit of work loaded; it is written as a whole."""
@@ -176,7 +191,8 @@ class ChangeTracker(Generic[ConnectionT]):
             self._recorded.append((cast("_Root", tracked.entity), events))
         self._before.append((entities, tracked, tracked.snapshot, tracked.version, tracked.status))
         if tracked.status is Status.NEW:
-            self._new = [(its, [other for other in added if other is not tracked]) for its, added in self._new]
+            for _, added, _ in self._new:
+                added[:] = [other for other in added if other is not tracked]
         else:
             _append(self._deleted, entities, tracked)
         tracked.status = Status.DELETED
@@ -193,9 +209,10 @@ class ChangeTracker(Generic[ConnectionT]):
         for entities in self._maps.values():
             if changed := entities.scan(recorded, partial(self._note, entities)):
                 updates.append((entities, changed))
-        if not (updates or self._new or self._deleted or recorded):
+        inserts = [batch for batch in self._new if batch[1]]
+        if not (updates or inserts or self._deleted or recorded):
             return None
-        flush = Flush([batch for batch in self._new if batch[1]], updates, self._deleted, _in_order(recorded))
+        flush = Flush(inserts, updates, self._deleted, _in_order(recorded))
         self._events += flush.events
         self._new, self._deleted, self._recorded = [], [], []
         return flush
@@ -222,6 +239,12 @@ class ChangeTracker(Generic[ConnectionT]):
         self._take_back(0)
         _give_back(self._pending_events(0))
         self._maps.clear()
+
+    def _batch(self, entities: _Entities[ConnectionT], write: _Write[ConnectionT]) -> list[_Tracked]:
+        """Where new entities go: to those before them, if they are of the same type and written alike."""
+        if not self._new or self._new[-1][0] is not entities or self._new[-1][2] != write:
+            self._new.append((entities, [], write))
+        return self._new[-1][1]
 
     def _note(self, entities: _Entities[ConnectionT], it: _Tracked) -> None:
         self._before.append((entities, it, it.snapshot, it.version, it.status))

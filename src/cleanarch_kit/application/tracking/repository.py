@@ -14,7 +14,7 @@ from cleanarch_kit.domain.stand_ins import joined
 from cleanarch_kit.domain.tracing import trace_all
 from cleanarch_kit.errors import DefinitionError, NotFoundError, UnitOfWorkStateError
 
-__all__ = ["TrackingRepository"]
+__all__ = ["SECOND_OBJECT", "TrackingRepository"]
 
 EntityT = TypeVar("EntityT", bound=Identified)
 IdT = TypeVar("IdT")
@@ -25,10 +25,11 @@ _NO_SCOPE = (
     "{repository} requires a row scope: give its unit of work scopes={{{entity}: lambda ...: ...}},"
     " or use a repository that requires none where all rows are meant"
 )
-_SECOND_OBJECT = (
+SECOND_OBJECT = (
     "another object with this identity is tracked by the unit of work already:"
     " change that one, which get_by_id() gives, instead of updating a second one"
 )
+"""Why a second object with a tracked identity is not saved."""
 
 
 class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[EntityT, IdT, ConnectionT]):
@@ -122,7 +123,7 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
         elif tracked.status is Status.DELETED:
             raise NotFoundError(self.entity_type.__name__, entity.id)
         elif tracked.entity is not entity:
-            raise UnitOfWorkStateError(_SECOND_OBJECT)
+            raise UnitOfWorkStateError(SECOND_OBJECT)
 
     async def delete(self, id: IdT) -> bool:  # noqa: A002
         """Delete the entity with this identity. See `Repository.delete`."""
@@ -132,8 +133,10 @@ class TrackingRepository(SearchableRepository[EntityT, IdT], ABC, Generic[Entity
         if tracked is not None:
             if tracked.status is Status.DELETED:
                 return False
-            unit.tracker.remove(self.entities, tracked)
-            return True
+            if tracked.status is not Status.EXPIRED or await self.get_by_id(id) is not None:
+                unit.tracker.remove(self.entities, tracked)
+                return True
+            return False
         await unit.flush()
         return await self._guard.run(self.entities.mapper.delete_by_id, self._transaction.connection, id)
 

@@ -16,6 +16,7 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.owned_rows import OwnedRows, Rows
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.application.tracking.data_mapper import Status, Tracked
+from cleanarch_kit.domain.criteria import Node
 
 __all__ = ["AggregateMapper"]
 
@@ -136,6 +137,15 @@ class AggregateMapper(RowMapper[EntityT]):
         ):
             return False
         return connection.execute(statements.by_id(True, False), parameters).first() is not None
+
+    def _delete_where(self, connection: sa.Connection, where: Node | None) -> int:
+        statement, parameters = self.searches(connection.dialect.name).rows(where, (), for_update=True)
+        roots = self.load_rows([tuple(row) for row in connection.execute(statement, parameters)])
+        identities = [root.id for root in roots]
+        self._delete_owned(connection, identities)
+        for identity in identities:
+            super()._delete_by_id(connection, identity)
+        return len(identities)
 
     def _delete_owned(self, connection: sa.Connection, identities: Sequence[object]) -> None:
         cells: list[object] = [None] * self._width

@@ -27,6 +27,7 @@ __all__ = [
     "leaves_of",
     "resolved_hints",
     "simplify",
+    "values_of",
 ]
 
 
@@ -96,6 +97,15 @@ def leaves_of(node: FieldNode, *, required: bool = False) -> Iterator[Leaf | Wra
     for _, part in node.parts:
         if not (required and part.optional):
             yield from leaves_of(part, required=required)
+
+
+def values_of(node: FieldNode, value: Any) -> Iterator[object]:
+    """What the columns of a field hold for one value of it, in the order of `columns_of`."""
+    if isinstance(node, Composite):
+        for name, part in node.parts:
+            yield from values_of(part, None if value is None else getattr(value, name))
+    else:
+        yield value.value if isinstance(node, Wrapped) and value is not None else value
 
 
 def resolved_hints(cls: type) -> dict[str, object]:

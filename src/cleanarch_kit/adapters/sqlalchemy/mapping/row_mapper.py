@@ -11,6 +11,7 @@ from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read, run
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.adapters.sqlalchemy.mapping.batches import Batches
+from cleanarch_kit.adapters.sqlalchemy.mapping.bulk_mapper import BulkMapper
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.insertion import Insertion
 from cleanarch_kit.adapters.sqlalchemy.mapping.scoped_statements import ScopedStatements
@@ -18,7 +19,7 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import compile_condition
 from cleanarch_kit.adapters.sqlalchemy.searching.searches import Searches
 from cleanarch_kit.application.ports.repository import Identified
-from cleanarch_kit.application.tracking.data_mapper import DataMapper, Tracked
+from cleanarch_kit.application.tracking.data_mapper import Tracked
 from cleanarch_kit.domain.criteria import Node, parametrise
 
 __all__ = ["AnyMapper", "RowMapper", "affected_rows"]
@@ -32,7 +33,7 @@ _cells: Callable[[sa.Row[Any]], Row] = itemgetter(slice(None))
 """The tuple that a row of a result holds, where ``tuple()`` would make another one."""
 
 
-class RowMapper(DataMapper[EntityT, UnitConnection]):
+class RowMapper(BulkMapper[EntityT]):
     """Moves entities of one type between objects and rows.
 
     A snapshot is a row: a tuple with the columns in the order of the mapping.
@@ -50,11 +51,7 @@ class RowMapper(DataMapper[EntityT, UnitConnection]):
     """
 
     def __init__(self, mapping: EntityMapping[EntityT]) -> None:
-        self.mapping = mapping
-        self.metadata = mapping.table.metadata
-        self.entity_type = mapping.entity_type
-        self.versioned = mapping.version_position is not None
-        self.distinct = mapping.distinct
+        super().__init__(mapping)
         statements = Statements(mapping)
         self.run_by(statements, Batches(mapping, statements))
         self._insertion = Insertion(mapping, statements)

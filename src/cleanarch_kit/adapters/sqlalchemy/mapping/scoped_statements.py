@@ -41,6 +41,10 @@ class ScopedStatements(Statements):
         """Take the values of a scope of the same shape."""
         self._values = self._scope.bind(values)
 
+    def scope_parameters(self) -> Parameters:
+        """The parameters of the scope."""
+        return dict(self._values)
+
     def identity_parameters(self, identity: object) -> Parameters:
         """The parameters that name a row by its identity, and those of the scope."""
         return super().identity_parameters(identity) | self._values

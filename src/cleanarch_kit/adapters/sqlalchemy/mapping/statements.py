@@ -63,6 +63,10 @@ class Statements:
         self.by_id = lru_cache(maxsize=None)(self._by_id)
         self.update = lru_cache(maxsize=_UPDATES)(self._update)
 
+    def scope_parameters(self) -> Parameters:
+        """The parameters of the conditions that every row must meet."""
+        return {}
+
     def insert_parameters(self, row: Row) -> Parameters:
         """The parameters of `insert`."""
         return dict(zip(self._cells, row, strict=True))
