@@ -1,5 +1,8 @@
+import contextlib
 import copy
 import pickle
+import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
@@ -9,7 +12,18 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from cleanarch_kit.domain import Email, EntityId, ScalarValue, Slug
+from cleanarch_kit.domain import (
+    Currency,
+    Email,
+    EntityId,
+    Money,
+    NonEmptyStr,
+    Percentage,
+    PhoneNumber,
+    ScalarValue,
+    Secret,
+    Slug,
+)
 from cleanarch_kit.errors import DefinitionError, InvalidValueError
 
 T = TypeVar("T")
@@ -261,3 +275,30 @@ class TestPlainTypes:
         assert str(caught.value) == (
             "Items: ScalarValue holds one of str, int, float, bool, Decimal, UUID, datetime, date, not list"
         )
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    **{kind.__name__: kind for kind in (Currency, EntityId, NonEmptyStr, Percentage, PhoneNumber, Secret, Slug)},
+    "Money.of": lambda text: Money.of(text, "EUR"),
+    **{kind.__name__: kind.parse for kind in (Quantity, Price, Weight, Agreed, Token, DueOn, PlacedAt)},
+}
+
+
+def cost(read: Callable[[str], object], text: str) -> float:
+    """Seconds of the processor for reading a text, the best of several."""
+    best = float("inf")
+    for _ in range(3):
+        started = time.process_time()
+        for _ in range(30):
+            with contextlib.suppress(InvalidValueError):
+                read(text)
+        best = min(best, time.process_time() - started)
+    return best
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_the_time_for_hostile_text_grows_with_its_length_at_most(read: Callable[[str], object]) -> None:
+    for piece in ("a", "a-", "-", "1", "1.", "+", " ", "\u200b", "2024-"):
+        for n in (20, 20_000):  # a tail that fits nowhere, so that a pattern would try again from everywhere
+            ratios = (cost(read, piece * (2 * n) + "!") / cost(read, piece * n + "!") for _ in range(10))
+            assert any(ratio < 3 for ratio in ratios), piece
