@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
+from cleanarch_kit.adapters.memory import InMemoryRepository, InMemoryStore, InMemoryUnitOfWork, UniqueKeys
 from cleanarch_kit.adapters.sqlalchemy import (
     SqlAlchemyRepository,
     SqlAlchemyUnitOfWork,
@@ -160,10 +161,11 @@ def side_by_side(urls: Mapping[str, str]) -> Generator[tuple[asyncio.Runner, Ope
     @asynccontextmanager
     async def subjects() -> AsyncGenerator[Mapping[str, Subject]]:
         await every(empty)
-        yield {
+        in_sql = {
             name: Subject(partial(SqlAlchemyUnitOfWork, session_factory(engine)), SqlBooks, SqlNotes)
             for name, engine in engines.items()
         }
+        yield {"memory": Subject(partial(InMemoryUnitOfWork, InMemoryStore()), InMemoryBooks, InMemoryNotes), **in_sql}
 
     with asyncio.Runner() as runner:
         runner.run(every(create))
@@ -175,6 +177,14 @@ def side_by_side(urls: Mapping[str, str]) -> Generator[tuple[asyncio.Runner, Ope
 
 def sqlite_url(folder: Path) -> str:
     return f"sqlite+aiosqlite:///{folder / 'model.db'}"
+
+
+class InMemoryBooks(InMemoryRepository[Book, BookId]):
+    unique: UniqueKeys[Book] = {"uq_books_isbn": lambda b: b.isbn}
+
+
+class InMemoryNotes(InMemoryRepository[Note, NoteId]):
+    """Nothing to add."""
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from cleanarch_kit.application.pagination.pages import CursorRequest
 from cleanarch_kit.application.ports.repository import SearchableRepository
 from cleanarch_kit.application.ports.unit_of_work import UnitOfWork
 from cleanarch_kit.domain.criteria import Criterion
@@ -73,9 +74,18 @@ class _Player:
         await self.books.update(self.detached[number])
         self.objects[number] = self.detached[number]
 
-    async def search(self, kind: str) -> list[object]:
+    async def search(self, kind: str, page_size: int | None) -> list[object]:
         where = _SEARCHES[kind][0]
-        return [self.seen(book) for book in await self.books.list(where, order_by=lambda b: b.rank)]
+        if page_size is None:
+            return [self.seen(book) for book in await self.books.list(where, order_by=lambda b: b.rank)]
+        walked: list[object] = []
+        request = CursorRequest(size=page_size)
+        while True:
+            page = await self.books.scroll(request, where, order_by=lambda b: b.rank)
+            walked += map(self.seen, page.items)
+            if page.next is None:
+                return walked
+            request = CursorRequest(size=page_size, after=page.next)
 
     async def begin_savepoint(self, alive: Collection[int]) -> None:
         savepoint = self.unit.savepoint()
@@ -168,11 +178,18 @@ class _Machine(RuleBasedStateMachine):
         self.compare(lambda: self.open.update(book), lambda player: player.update(number, title))
 
     @precondition(lambda self: self.unit is not None)
-    @rule(kind=st.sampled_from(sorted(_SEARCHES)))
-    def search(self, kind: str) -> None:
+    @rule(kind=st.sampled_from(sorted(_SEARCHES)), page_size=st.none() | st.integers(1, 3))
+    def search(self, kind: str, page_size: int | None) -> None:
         self.compare(
-            lambda: [_shown(book) for book in self.open.search(_SEARCHES[kind][1])], lambda player: player.search(kind)
+            lambda: [_shown(book) for book in self.open.search(_SEARCHES[kind][1])],
+            lambda player: player.search(kind, page_size),
         )
+
+    @precondition(lambda self: self.unit is not None)
+    @rule(kind=st.sampled_from(sorted(_SEARCHES)))
+    def count(self, kind: str) -> None:
+        where, wanted = _SEARCHES[kind]
+        self.compare(lambda: self.open.count(wanted), lambda player: player.books.count(where))
 
     @precondition(lambda self: self.unit is not None and self.unit.savepoints < 3)
     @rule()

@@ -137,6 +137,11 @@ class ModelUnit:
         found.sort(key=lambda row: (row.rank is None, row.rank or 0, row.number))
         return [book for row in found if (book := self.get(row.number)) is not None]
 
+    def count(self, wanted: Callable[[ModelBook], bool]) -> int:
+        """How many books are wanted; none is tracked for it."""
+        self.flush()
+        return sum(map(wanted, self.rows.values()))
+
     def flush(self) -> None:
         """Insert, update and delete, in this order; the first refusal leaves only the rollback."""
         self._usable()
