@@ -187,7 +187,8 @@ class ModelUnit:
         self._tracked = memory.tracked
         for number, (book, stored, deleted) in memory.states.items():
             tracked = self._tracked[number]
-            vars(tracked.book).update(vars(book))
+            # Whoever changes what was deleted before keeps the change: no store has anything to do with it.
+            vars(tracked.book).update({"version": book.version} if deleted else vars(book))
             tracked.stored, tracked.deleted = stored, deleted
         for number, tracked in since.items():
             if number in self.rows and number not in self._tracked:
