@@ -21,11 +21,22 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from bench_repository import Core, SqlUsers
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
-from user_table import COLUMNS, Base, User, UserModel, columns_of, make, users
+from user_table import COLUMNS, Base, User, UserId, UserModel, columns_of, make, users
 
-from cleanarch_kit.adapters.sqlalchemy import SqlAlchemyUnitOfWork, create_async_engine, session_factory
+from cleanarch_kit.adapters.sqlalchemy import (
+    SqlAlchemyRepository,
+    SqlAlchemyUnitOfWork,
+    create_async_engine,
+    session_factory,
+)
+
+insert = sa.insert(users)
+
+
+class SqlUsers(SqlAlchemyRepository[User, UserId]):
+    table = users
+
 
 AddAll = Callable[[Sequence[User]], Awaitable[None]]
 
@@ -36,7 +47,7 @@ def contenders(engine: AsyncEngine) -> dict[str, AddAll]:
 
     async def core(people: Sequence[User]) -> None:
         async with engine.begin() as connection:
-            await connection.execute(Core.insert, [columns_of(user) for user in people])
+            await connection.execute(insert, [columns_of(user) for user in people])
 
     async def ours(people: Sequence[User]) -> None:
         async with SqlAlchemyUnitOfWork(sessions) as uow:

@@ -23,7 +23,7 @@ def statements_of(engine: AsyncEngine) -> Generator[list[str]]:
     seen: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.startswith(("SET", "START")):
+        if not statement.startswith(("SET", "START")) and "information_schema" not in statement:
             seen.append(statement)
 
     event.listen(engine.sync_engine, "before_cursor_execute", note)

@@ -19,6 +19,9 @@ __all__ = ["Reader"]
 _ROWS_AT_ONCE = 500
 _MYSQL = frozenset({"mysql", "mariadb"})
 
+_LOST = (Phase.FAILED, Phase.ENDED)
+"""Where a stream is closed already, or with the rollback that must follow."""
+
 _Order = tuple[OrderKey, ...]
 
 
@@ -89,7 +92,7 @@ class Reader:
             while rows := await self._guard.run(stream.next_rows):
                 yield rows
         finally:
-            if self._guard.phase is not Phase.ENDED:
+            if self._guard.phase not in _LOST:
                 await stream.close()
 
     async def _pages(self, where: Node | None, order: _Order) -> AsyncGenerator[list[Row]]:
