@@ -172,7 +172,7 @@ async def calls_of(operation: Callable[[], Awaitable[object]]) -> int:
 
 
 CEILINGS = {
-    "sqlite": {"get": 80, "add": 110, "page": 230, "scroll": 260, "change": 620},
+    "sqlite": {"get": 80, "add": 110, "page": 230, "scroll": 260, "change": 345},
     "memory": {"get": 125, "add": 125, "page": 11_500, "scroll": 10_000, "change": 10_700},
 }
 """A tenth more than there are. On SQLite one call for each of a hundred rows is that of the moment it holds."""

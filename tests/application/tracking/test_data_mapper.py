@@ -18,9 +18,9 @@ def test_several_are_loaded_and_compared_as_one_is() -> None:
     snapshots = [mapper.snapshot(Root(id=number, place="a")) for number in range(2)]
     roots = mapper.load_all(snapshots)
     assert [(root.id, root.place) for root in roots] == [(0, "a"), (1, "a")]
-    assert mapper.intact(roots, snapshots)
+    assert mapper.suspects(roots, snapshots) == []
     roots[1].place = "b"
-    assert not mapper.intact(roots, snapshots)
+    assert mapper.suspects(roots, snapshots) == [1]
 
 
 def test_a_stale_entity_is_a_conflict_or_was_never_there() -> None:

@@ -196,8 +196,9 @@ class Distinct(Mapper):
         self.compared += 1
         return super().snapshot(entity)
 
-    def intact(self, entities: Sequence[Root], snapshots: Sequence[object]) -> bool:
-        return [(it.id, it.place, it.version) for it in entities] == list(snapshots)
+    def suspects(self, entities: Sequence[Root], snapshots: Sequence[object]) -> list[int]:
+        found = enumerate(zip(entities, snapshots, strict=True))
+        return [at for at, (it, snapshot) in found if (it.id, it.place, it.version) != snapshot]
 
 
 @pytest.fixture

@@ -76,12 +76,12 @@ class DataMapper(ABC, Generic[EntityT, ConnectionT]):
         """A new object for each of several snapshots, as `load` makes them."""
         return list(map(self.load, snapshots))
 
-    def intact(self, entities: Sequence[EntityT], snapshots: Sequence[object]) -> bool:
-        """Whether the objects that `load_all` made of these snapshots are still as it made them.
+    def suspects(self, entities: Sequence[EntityT], snapshots: Sequence[object]) -> list[int]:
+        """Positions of the objects that may not be any more as `load_all` made them of these snapshots.
 
-        False also where it is not worth finding out: they are then compared one by one.
+        All others certainly are. Those that are given are compared one by one.
         """
-        return all(map(eq, map(self.snapshot, entities), snapshots))
+        return [at for at, same in enumerate(map(eq, map(self.snapshot, entities), snapshots)) if not same]
 
     @abstractmethod
     def restore(self, entity: EntityT, snapshot: object) -> None:

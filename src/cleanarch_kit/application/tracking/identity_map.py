@@ -29,17 +29,17 @@ _pending_events = attrgetter("_pending_events")
 class _Reading(NamedTuple):
     """What was read at once, with what is needed to track it."""
 
-    identities: Sequence[object]
-    versions: Sequence[int | None]
-    entities: Sequence[Any]
-    snapshots: Sequence[object]
+    identities: list[object]
+    versions: list[int | None]
+    entities: list[Any]
+    snapshots: list[object]
 
 
 class IdentityMap(Generic[EntityT, ConnectionT]):
     """The tracked entities of one type, each once.
 
-    What is read first is only put into the map when somebody looks into it: a unit of work that reads one page, and
-    changes nothing, never does.
+    What is read first is only put into the map when somebody looks into it, or has changed it: a unit of work that
+    reads one page and changes a line of it looks nothing up.
 
     Args:
         mapper: what stores them, within the scope where there is one.
@@ -103,8 +103,10 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
         """
         entities: list[Any] = self.mapper.load_all(snapshots)  # Any: some have a version, some have none
         identities = [entity.id for entity in entities]
-        versions = [entity.version for entity in entities] if self._versioned else [None] * len(entities)
-        reading = _Reading(identities, versions, entities.copy(), snapshots)
+        versions: list[int | None] = (
+            [entity.version for entity in entities] if self._versioned else [None] * len(entities)
+        )
+        reading = _Reading(identities, versions, entities.copy(), list(snapshots))
         if self.mapper.distinct and not self._by_id and self._reading is None:
             self._reading = reading
             return entities
@@ -138,12 +140,11 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
             UnitOfWorkStateError: an entity has another identity than when it was first seen.
             OutOfScopeError: an entity that has to be written lies outside of the row scope.
         """
-        if self._is_as_read():
-            return []
+        self._look_through()
         mapper, versioned, records, scope = self.mapper, self._versioned, self._records, self.scope
         snapshot = mapper.snapshot
         changed: list[Tracked[EntityT]] = []
-        for identity, tracked in self.by_id.items():
+        for identity, tracked in self._by_id.items():
             entity = tracked.entity
             if entity.id is not identity and entity.id != identity:
                 raise UnitOfWorkStateError(_OTHER_IDENTITY.format(entity=mapper.entity_type.__name__))
@@ -176,10 +177,9 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
     @property
     def changed(self) -> bool:
         """Whether an entity is in another state than in the store."""
+        self._look_through()
         snapshot = self.mapper.snapshot
-        return not self._is_as_read() and any(
-            snapshot(tracked.entity) != tracked.snapshot for tracked in self.by_id.values()
-        )
+        return any(snapshot(tracked.entity) != tracked.snapshot for tracked in self._by_id.values())
 
     def expire(self) -> None:
         """Let entities be read anew by the next read that meets them; not those that are still to be written."""
@@ -204,12 +204,20 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
             if tracked not in known or known[tracked] is not tracked.snapshot:
                 tracked.status = Status.EXPIRED
 
-    def _is_as_read(self) -> bool:
-        """Whether there is nothing but what was read first, certainly unchanged, and without events."""
+    def _look_through(self) -> None:
+        """Put into the map what was read first and may have changed since, or recorded events."""
         reading = self._reading
-        if reading is None or (self._records and any(map(_pending_events, reading.entities))):
-            return False
-        return self.mapper.intact(reading.entities, reading.snapshots)
+        if reading is None:
+            return
+        positions = self.mapper.suspects(reading.entities, reading.snapshots)
+        if self._records and any(map(_pending_events, reading.entities)):
+            told = [at for at, entity in enumerate(reading.entities) if _pending_events(entity)]
+            positions = sorted({*positions, *told})
+        identities, versions, entities, snapshots = reading
+        for at in positions:
+            self._by_id[identities[at]] = Tracked(entities[at], snapshots[at], versions[at], _STORED)
+        for at in reversed(positions):
+            del identities[at], versions[at], entities[at], snapshots[at]
 
     def _refresh(self, tracked: Tracked[EntityT], snapshot: object) -> None:
         mapper, entity = self.mapper, tracked.entity

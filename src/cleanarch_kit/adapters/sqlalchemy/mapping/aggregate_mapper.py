@@ -61,13 +61,14 @@ class AggregateMapper(RowMapper[EntityT]):
                 collection.fill(entity, snapshot[at])
         return entities
 
-    def intact(self, entities: Sequence[EntityT], snapshots: Sequence[object]) -> bool:
-        """Whether aggregates hold what their rows do. See `DataMapper.intact`."""
-        return super().intact(entities, list(map(self._root, snapshots))) and all(
-            collection.intact(entity, snapshot[at])
-            for entity, snapshot in zip(entities, cast("Sequence[Row]", snapshots), strict=True)
-            for at, collection in self._collections
-        )
+    def suspects(self, entities: Sequence[EntityT], snapshots: Sequence[object]) -> list[int]:
+        """Positions of aggregates that may not hold any more what their rows do. See `DataMapper.suspects`."""
+        roots = set(super().suspects(entities, list(map(self._root, snapshots))))
+        return [
+            at
+            for at, (entity, snapshot) in enumerate(zip(entities, cast("Sequence[Row]", snapshots), strict=True))
+            if at in roots or not all(rows.intact(entity, snapshot[column]) for column, rows in self._collections)
+        ]
 
     def restore(self, entity: EntityT, snapshot: object) -> None:
         """Give an aggregate the state of its rows. See `DataMapper.restore`."""

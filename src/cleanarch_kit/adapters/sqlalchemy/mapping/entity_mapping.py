@@ -37,7 +37,7 @@ class EntityMapping(Generic[EntityT]):
         load_all: gives the entities of rows.
         load: gives the entity of one row.
         dump: gives the row of an entity.
-        intact: tells whether entities are still as their rows made them, see `RowCode`.
+        suspects: gives the positions of entities that may not be any more as their rows made them, see `RowCode`.
         identity: gives the values of the identity's columns for an identity.
         source: source of the generated functions.
         validates: whether `load` runs constructors.
@@ -58,7 +58,7 @@ class EntityMapping(Generic[EntityT]):
         self.load_all: Callable[[Iterable[Row]], list[EntityT]] = code.load_all
         self.load: Callable[[Row], EntityT] = code.load
         self.dump: Callable[[EntityT], Row] = code.dump
-        self.intact: Callable[[Iterable[EntityT], Iterable[Row]], bool] = code.intact
+        self.suspects: Callable[[Iterable[EntityT], Iterable[Row]], list[int]] = code.suspects
         self.identity: Callable[[object], Row] = code.identity
         self.source = code.source
         self.validates = rules.validate

@@ -104,7 +104,7 @@ class OwnedRows:
         items, fields = list(self._holder.items(getattr(owner, self._name))), self._fields
         return (
             len(items) == len(rows)
-            and self._mapping.intact(items, [row[:fields] for row in rows.values()])
+            and not self._mapping.suspects(items, [row[:fields] for row in rows.values()])
             and all(
                 nested.intact(item, row[at])
                 for at, nested in self.nested

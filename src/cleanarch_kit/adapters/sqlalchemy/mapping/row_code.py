@@ -39,8 +39,8 @@ class RowCode:
         load_all: gives the entities of rows. Runs no constructor unless it validates.
         load: gives the entity of one row.
         dump: gives the row of an entity.
-        intact: tells whether entities are still as these rows made them: they hold the very objects of their rows.
-            False also where only a comparison of the rows could tell.
+        suspects: gives the positions of entities that do not hold the very objects of their rows any more; those that
+            do are as the rows made them.
         identity: gives the values of the identity's columns for an identity.
         source: the text of them all.
     """
@@ -48,7 +48,7 @@ class RowCode:
     load_all: Callable[[Iterable[Any]], list[Any]]
     load: Callable[[Any], Any]
     dump: Callable[[Any], Row]
-    intact: Callable[[Iterable[Any], Iterable[Any]], bool]
+    suspects: Callable[[Iterable[Any], Iterable[Any]], list[int]]
     identity: Callable[[Any], Row]
     source: str
 
@@ -92,11 +92,11 @@ class _Writer:
         if not self._own_code:
             self._write_load()
             self._write_dump()
-            self._write_intact()
+            self._write_suspects()
         self._write_identity()
         written = self._code.compiled(f"<rows of {self._entity.__module__}.{self._entity.__qualname__}>")
-        load_all, load, dump, intact = (written.get(name, _theirs) for name in ("load_all", "load", "dump", "intact"))
-        return RowCode(load_all, load, dump, intact, written["identity"], self._code.text)
+        load_all, load, dump = (written.get(name, _theirs) for name in ("load_all", "load", "dump"))
+        return RowCode(load_all, load, dump, written.get("suspects", _theirs), written["identity"], self._code.text)
 
     def _write_load(self) -> None:
         with self._code.block("def load_all(rows):"):
@@ -151,15 +151,19 @@ class _Writer:
             parts = [f"deepcopy({part})" if _is_mutable(leaf) else part for part, leaf, _ in self._dumped_fields()]
             self._code.add(f"return {', '.join(parts)},")
 
-    def _write_intact(self) -> None:
-        with self._code.block("def intact(entities, rows):"):
-            with self._code.block("for entity, row in zip(entities, rows, strict=True):"):
+    def _write_suspects(self) -> None:
+        with self._code.block("def suspects(entities, rows):"):
+            self._code.add("positions = []")
+            with self._code.block("for position, (entity, row) in enumerate(zip(entities, rows, strict=True)):"):
                 self._code.add(self._unpack)
-                for part, leaf, cell in self._dumped_fields():
-                    differs = "!=" if _is_mutable(leaf) or _is_enum(leaf) else "is not"
-                    with self._code.block(f"if {cell} {differs} {f'({part})' if ' ' in part else part}:"):
-                        self._code.add("return False")
-            self._code.add("return True")
+                dumped = list(self._dumped_fields())
+                with self._code.block("if ("):
+                    for number, (part, leaf, cell) in enumerate(dumped):
+                        differs = "!=" if _is_mutable(leaf) or _is_enum(leaf) else "is not"
+                        self._code.add(f"{'or ' if number else ''}{cell} {differs} ({part})")
+                with self._code.block("):"):
+                    self._code.add("positions.append(position)")
+            self._code.add("return positions")
 
     def _write_identity(self) -> None:
         with self._code.block("def identity(id):"):

@@ -132,9 +132,11 @@ class RowMapper(BulkMapper[EntityT]):
         """The entities of rows. See `DataMapper.load_all`."""
         return self.load_rows(cast("Sequence[Row]", snapshots))
 
-    def intact(self, entities: Sequence[EntityT], snapshots: Sequence[object]) -> bool:
-        """Whether entities hold what their rows do. See `DataMapper.intact`."""
-        return self._derived and self.mapping.intact(entities, cast("Sequence[Row]", snapshots))
+    def suspects(self, entities: Sequence[EntityT], snapshots: Sequence[object]) -> list[int]:
+        """Positions of entities that may not hold any more what their rows do. See `DataMapper.suspects`."""
+        if not self._derived:
+            return list(range(len(entities)))
+        return self.mapping.suspects(entities, cast("Sequence[Row]", snapshots))
 
     def restore(self, entity: EntityT, snapshot: object) -> None:
         """Give an object the state of a row. See `DataMapper.restore`."""
