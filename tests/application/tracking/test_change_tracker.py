@@ -1,5 +1,6 @@
 """What is collected, written and taken back; the mapper is the in-memory one, and nothing is ever committed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -9,6 +10,7 @@ from cleanarch_kit.adapters.memory.mapper import InMemoryMapper
 from cleanarch_kit.adapters.memory.transaction import InMemoryTransaction
 from cleanarch_kit.application import PendingEvent
 from cleanarch_kit.application.tracking.change_tracker import ChangeTracker, Flush
+from cleanarch_kit.application.tracking.data_mapper import Tracked
 from cleanarch_kit.domain import AggregateRoot, DomainEvent
 
 
@@ -114,6 +116,35 @@ def test_what_is_removed_before_it_was_written_is_never_written(tracker: Tracker
     assert names(tracker) == ["told all the same"]
     tracker.add(roots, other)
     assert [[tracked.entity for tracked in batch] for _, batch, _ in collected(tracker).inserts] == [[other]]
+
+
+async def test_parts_are_handed_over_before_anything_is_written(
+    tracker: Tracker, connection: InMemoryTransaction
+) -> None:
+    told: list[tuple[list[int], list[int]]] = []
+
+    class WithParts(InMemoryMapper[Root]):
+        has_parts = True
+
+        async def hand_over(
+            self, connection: InMemoryTransaction, giving: Sequence[Tracked[Root]], taking: Sequence[Tracked[Root]]
+        ) -> None:
+            assert connection.read(Root, 5) is None
+            told.append(([it.entity.id for it in giving], [it.entity.id for it in taking]))
+
+    plains, roots = tracker.identity_map(InMemoryMapper(Plain)), tracker.identity_map(WithParts(Root))
+    for number in (1, 2, 3):
+        tracker.add(roots, Root(id=number))
+    await collected(tracker).write(connection)
+    roots.by_id[1].entity.name = "changed"
+    await collected(tracker).write(connection)
+    assert told == []  # new ones alone lose nothing, and changed ones alone are the mapper's business
+    tracker.add(roots, Root(id=5))
+    tracker.add(plains, Plain(1))
+    roots.by_id[2].entity.name = "changed"
+    tracker.remove(roots, roots.by_id[3])
+    await collected(tracker).write(connection)
+    assert told == [([2, 3], [5, 2])]
 
 
 async def test_going_back_drops_what_came_since(tracker: Tracker, connection: InMemoryTransaction) -> None:

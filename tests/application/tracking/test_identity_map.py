@@ -150,6 +150,20 @@ def test_resetting_gives_every_entity_the_state_of_the_store(roots: IdentityMap[
     ]
 
 
+def test_resetting_gives_back_what_cannot_even_be_stored(roots: IdentityMap[Root, None]) -> None:
+    class Choosy(Mapper):
+        def snapshot(self, entity: Root) -> object:
+            if not entity.place:
+                raise ValueError("no place")
+            return super().snapshot(entity)
+
+    roots.mapper = Choosy()
+    (root,) = roots.admit([(1, "a", 1)])
+    root.place = ""
+    roots.reset({roots.by_id[1]: roots.by_id[1].snapshot})
+    assert root.place == "a"
+
+
 def test_a_mapper_without_versions_has_none() -> None:
     class Unversioned(Mapper):
         versioned = False

@@ -3,20 +3,16 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from cleanarch_kit.testing import RepositoryContract, ScopeContract, Subject, UnitOfWorkContract
+from cleanarch_kit.testing.contracts.subject import Contract
 
-FailuresOf = Callable[
-    [RepositoryContract | ScopeContract | UnitOfWorkContract, Callable[[], Subject]], Awaitable[set[str]]
-]
+FailuresOf = Callable[[Contract, Callable[[], object]], Awaitable[set[str]]]
 
 
 @pytest.fixture
 def failures_of() -> FailuresOf:
     """Runs every test of a contract against an adapter, and gives the names of those that fail."""
 
-    async def failures(
-        contract: RepositoryContract | ScopeContract | UnitOfWorkContract, make_subject: Callable[[], Subject]
-    ) -> set[str]:
+    async def failures(contract: Contract, make_subject: Callable[[], object]) -> set[str]:
         failed: set[str] = set()
         for name, test in inspect.getmembers(contract, inspect.iscoroutinefunction):
             if name.startswith("test_"):

@@ -1,6 +1,7 @@
 """What a unit of work remembers of the entities that it has seen."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -199,10 +200,16 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
             pull_events(entity)
             if tracked.status is Status.DELETED:
                 continue
-            if self.mapper.snapshot(entity) != tracked.snapshot:
+            if not self._is_as_stored(tracked):
                 self.mapper.restore(entity, tracked.snapshot)
             if tracked not in known or known[tracked] is not tracked.snapshot:
                 tracked.status = Status.EXPIRED
+
+    def _is_as_stored(self, tracked: Tracked[EntityT]) -> bool:
+        """Whether an entity is in the state of the store; what cannot be stored at all is not."""
+        with suppress(Exception):
+            return self.mapper.snapshot(tracked.entity) == tracked.snapshot
+        return False
 
     def _look_through(self) -> None:
         """Put into the map what was read first and may have changed since, or recorded events."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -12,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from cleanarch_kit.adapters.sqlalchemy import Owned, SqlAlchemyRepository, SqlAlchemyUnitOfWork
 from cleanarch_kit.domain import AggregateRoot, Entity, EntityId, Money
 from cleanarch_kit.errors import ConcurrencyError, DuplicateError
+from cleanarch_kit.testing import Book, BookId, Capability, Note, NoteId, Subject, UnitOfWorkContract
+from cleanarch_kit.testing.contracts.concurrency import ConcurrencyContract
+from cleanarch_kit.testing.contracts.storing import StoringContract
 
 
 class OrderId(EntityId): ...
@@ -189,6 +193,32 @@ class TestAggregate:
         with pytest.raises(DuplicateError):
             await self.save(sessions, order)
 
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    async def test_a_savepoint_takes_back_children_that_cannot_be_written(self, sessions: Sessions) -> None:
+        order = an_order("a", "b")
+        await self.save(sessions, order)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            loaded = await SqlOrders(unit).get(order.id)
+            first, second = loaded.lines
+            with pytest.raises(DuplicateError):
+                async with unit.savepoint():
+                    loaded.lines = [first, first]
+                    await SqlOrders(unit).count()
+            assert loaded.lines[0] is first
+            assert loaded.lines[1] == second
+            first.text = "after"
+        assert [line.text for line in (await self.stored(sessions, order)).lines] == ["after", "b"]
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    async def test_a_child_in_two_aggregates_is_refused(self, sessions: Sessions) -> None:
+        one, other = an_order("a"), an_order()
+        await self.save(sessions, one, other)
+        with pytest.raises(DuplicateError) as caught:
+            async with SqlAlchemyUnitOfWork(sessions) as unit:
+                repository = SqlOrders(unit)
+                (await repository.get(other.id)).lines = [*(await repository.get(one.id)).lines]
+        assert caught.value.constraint == "primary_key"
+
     async def test_each_collection_costs_one_select(self, engine: AsyncEngine, sessions: Sessions) -> None:
         await self.save(sessions, *(an_order("a", "b", labels=[Label("x", "y")]) for _ in range(20)))
         statements: list[str] = []
@@ -202,3 +232,61 @@ class TestAggregate:
             assert sum(len(order.lines) for order in found) == 40
             assert [len(order.lines) async for order in SqlOrders(unit).stream()] == [2] * 20
         assert len([statement for statement in statements[:3] if "SELECT" in statement]) == 3
+
+
+two_tables = sa.MetaData()
+books = sa.Table(
+    "books",
+    two_tables,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("isbn", sa.String(200), nullable=False),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("rank", sa.Integer),
+    sa.Column("published_at", sa.DateTime(timezone=True)),
+    sa.UniqueConstraint("isbn", name="uq_books_isbn"),
+)
+prices = sa.Table(
+    "prices",
+    two_tables,
+    sa.Column("book_id", sa.Uuid, sa.ForeignKey("books.id"), primary_key=True),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.String(3), nullable=False),
+)
+notes = sa.Table(
+    "notes",
+    two_tables,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("text", sa.String(200), nullable=False),
+    sa.Column("stars", sa.Integer, nullable=False),
+)
+
+
+class SqlBooks(SqlAlchemyRepository[Book, BookId]):
+    """Books whose price is a row of a table of its own, where no criterion reaches it as a field."""
+
+    table = books
+    children: ClassVar = {"price": Owned(prices)}
+
+
+class SqlNotes(SqlAlchemyRepository[Note, NoteId]):
+    table = notes
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestBooksOfTwoTables(StoringContract, ConcurrencyContract, UnitOfWorkContract):
+    """The contracts that have nothing to do with searching by price hold where an aggregate has several tables."""
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability) - {
+        Capability.CONCURRENT_WRITERS,
+        Capability.LOCKS,
+        Capability.SKIP_LOCKED,
+    }
+    increments = 50
+    locked_increments = 20
+
+    @pytest.fixture
+    async def subject(self, engine: AsyncEngine, sessions: Sessions) -> Subject:
+        async with engine.begin() as connection:
+            await connection.run_sync(two_tables.create_all)
+        return Subject(partial(SqlAlchemyUnitOfWork, sessions), SqlBooks, SqlNotes)
