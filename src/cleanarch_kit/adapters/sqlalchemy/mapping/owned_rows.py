@@ -7,17 +7,15 @@ from typing import TypeAlias, cast
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyElement, AnySelect, Row
+from cleanarch_kit.adapters.sqlalchemy._loose_types import Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import Child
 from cleanarch_kit.adapters.sqlalchemy.mapping.layout import Layout, Owner, getter, lay_out
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
+from cleanarch_kit.adapters.sqlalchemy.mapping.owned_selects import OwnedSelects
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned_statements import OwnedStatements
-from cleanarch_kit.adapters.sqlalchemy.mapping.statements import selected_columns
 from cleanarch_kit.errors import CorruptRowError, DuplicateError
 
 __all__ = ["OwnedRows", "Rows"]
-
-_OWNERS_AT_ONCE = 5_000
 
 Rows: TypeAlias = Mapping[object, Row]
 """The rows of one collection by their keys, in its order. A key is a cell, or a tuple of several."""
@@ -60,7 +58,7 @@ class OwnedRows:
         self._placed = layout.position is not None
         self._single_reference = len(layout.refers) == 1
         self._key_of = _object_key(layout)
-        self._select = _select(layout)
+        self._selects = OwnedSelects(layout)
         here = Owner(layout.mapping, columns, layout.identities)
         owned_by_it = enumerate(owned.children.items(), self.width)
         self.nested = tuple((at, OwnedRows(here, its_name, its)) for at, (its_name, its) in owned_by_it)
@@ -119,7 +117,7 @@ class OwnedRows:
 
     def read(self, connection: sa.Connection, owners: Sequence[object]) -> Mapping[object, Rows]:
         """The rows of several owners, by what `reference` gives for each of them. One SELECT for each table."""
-        rows = self._stored(connection, owners)
+        rows = self._selects.rows(connection, owners)
         for _, nested in self.nested:
             found = nested.read(connection, list(map(nested.reference, rows)))
             rows = [(*row, found.get(nested.reference(row), {})) for row in rows]
@@ -131,7 +129,7 @@ class OwnedRows:
 
     def delete(self, connection: sa.Connection, owners: Sequence[object]) -> None:
         """Delete all rows of several owners, by what `reference` gives for each of them; the deepest first."""
-        rows = self._stored(connection, owners) if self.nested else []
+        rows = self._selects.rows(connection, owners) if self.nested else []
         for _, nested in self.nested:
             nested.delete(connection, list(map(nested.reference, rows)))
         self.statements.delete_all(connection, self._references(owners))
@@ -139,13 +137,6 @@ class OwnedRows:
     def _references(self, owners: Sequence[object]) -> Sequence[Row]:
         """What `reference` gives, as tuples for single cells, too."""
         return [(cell,) for cell in owners] if self._single_reference else cast("Sequence[Row]", owners)
-
-    def _stored(self, connection: sa.Connection, owners: Sequence[object]) -> list[Row]:
-        rows: list[Row] = []
-        for start in range(0, len(owners), _OWNERS_AT_ONCE):
-            some = owners[start : start + _OWNERS_AT_ONCE]
-            rows += map(tuple, connection.execute(self._select, {"_owners": some}).all())
-        return rows
 
     def _give(self, owner: object, items: list[object]) -> None:
         if self._holder.required and not items:
@@ -184,15 +175,3 @@ def _object_key(layout: Layout) -> Callable[[int, object], object]:
         return lambda number, _: () if layout.position is None else number
     value = attrgetter(*keys)
     return lambda _, item: mapping.identity(value(item)) if width > 1 else mapping.identity(value(item))[0]
-
-
-def _select(layout: Layout) -> AnySelect:
-    mapping, refers = layout.mapping, layout.reference.values
-    owner: AnyElement = refers[0] if len(refers) == 1 else sa.tuple_(*refers)
-    position = () if layout.position is None else (layout.position,)
-    order = position or [mapping.columns[at] for at in mapping.identity_positions]
-    return (
-        sa.select(*selected_columns(mapping), *position, *refers)
-        .where(owner.in_(sa.bindparam("_owners", expanding=True)))
-        .order_by(*order)
-    )
