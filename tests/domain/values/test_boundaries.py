@@ -30,7 +30,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from fastapi import FastAPI
 from fastapi.encoders import jsonable_encoder
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, composite, mapped_column
@@ -216,7 +216,7 @@ def construction(sample: Sample) -> None:
 
 
 def hypothesis_strategy(sample: Sample) -> None:
-    @settings(max_examples=20, database=None, deadline=None)
+    @settings(max_examples=20, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.from_type(sample.kind), st.from_type(sample.kind))
     def holds(one: Any, two: Any) -> None:
         assert type(one) is type(two) is sample.kind
