@@ -26,7 +26,7 @@ demo: venv
 	@$(PY) examples/users/demo.py
 
 test: venv
-	$(PY) -m pytest -m "not gate" $(ARGS)
+	$(PY) -m pytest -n 2 --dist worksteal -m "not gate" $(ARGS)
 
 check: venv
 	@$(PY) .ci/check.py $(ARGS)
