@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanarch_kit.application.ports.repository import SearchableRepository
-from cleanarch_kit.errors import ConcurrencyError, OutOfScopeError
+from cleanarch_kit.application.ports.bulk_repository import BulkRepository
+from cleanarch_kit.errors import ConcurrencyError, DuplicateError, OutOfScopeError
 from cleanarch_kit.testing.contracts.machine import OpenSubjects
 from cleanarch_kit.testing.contracts.scoping import scopes_of
 from cleanarch_kit.testing.contracts.subject import Subject
+from cleanarch_kit.testing.contracts.tenant_bulk_operations import BULK_OPERATIONS
 from cleanarch_kit.testing.contracts.tenant_operations import OPERATIONS, TITLES, Row, Session, numbers
 
 __all__ = ["keep_tenants_apart"]
@@ -42,9 +43,10 @@ async def _play(subject: Subject, session: Session, steps: int) -> None:
         async with subject.unit_of_work(scopes=scopes_of(session.tenant)) as unit:
             session.books = subject.books(unit)
             for _ in range(session.data.draw(st.integers(1, steps))):
-                name = session.data.draw(st.sampled_from(sorted(OPERATIONS)))
-                await OPERATIONS[name](session)
-    except (ConcurrencyError, OutOfScopeError):
+                bulk = BULK_OPERATIONS if isinstance(session.books, BulkRepository) else {}
+                operations = {**OPERATIONS, **bulk}
+                await operations[session.pick(*sorted(operations))](session)
+    except (ConcurrencyError, DuplicateError, OutOfScopeError):
         assert session.doomed
         session.rows = before
     stored = await _stored(subject)
@@ -72,8 +74,9 @@ def keep_tenants_apart(
 ) -> None:
     """Let two tenants do random things to random books in one store, each in units of work with its own row scope.
 
-    Every method of a searchable repository takes part. Each must do as if only the tenant's own books were there, and
-    after every unit of work what belongs to the other tenant or to nobody must be as it was, versions included.
+    Every method of a searchable repository takes part, and those of a `BulkRepository` where it is one. Each must do
+    as if only the tenant's own books were there, and after every unit of work what belongs to the other tenant or to
+    nobody must be as it was, versions included.
 
     Call it from a test that is no coroutine: it runs an event loop of its own.
 
@@ -86,8 +89,8 @@ def keep_tenants_apart(
     Raises:
         AssertionError: a method reached over the border; Hypothesis shows the shortest sequence that it found.
     """
-    methods = {name for name, _ in inspect.getmembers(SearchableRepository, inspect.isfunction) if name[0] != "_"}
-    assert methods - {"sorted_by"} <= OPERATIONS.keys(), "a method of the port takes no part"
+    methods = {name for name, _ in inspect.getmembers(BulkRepository, inspect.isfunction) if name[0] != "_"}
+    assert methods - {"sorted_by"} <= OPERATIONS.keys() | BULK_OPERATIONS.keys(), "a method of a port takes no part"
     if runner is None:
         with asyncio.Runner() as own:
             keep_tenants_apart(subjects, runner=own, examples=examples, steps=steps)
