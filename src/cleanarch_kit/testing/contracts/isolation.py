@@ -42,9 +42,9 @@ async def _play(subject: Subject, session: Session, steps: int) -> None:
     try:
         async with subject.unit_of_work(scopes=scopes_of(session.tenant)) as unit:
             session.books = subject.books(unit)
+            bulk = isinstance(session.books, BulkRepository)
+            operations = {**OPERATIONS, **BULK_OPERATIONS} if bulk else OPERATIONS
             for _ in range(session.data.draw(st.integers(1, steps))):
-                bulk = BULK_OPERATIONS if isinstance(session.books, BulkRepository) else {}
-                operations = {**OPERATIONS, **bulk}
                 await operations[session.pick(*sorted(operations))](session)
     except (ConcurrencyError, DuplicateError, OutOfScopeError):
         assert session.doomed
