@@ -9,7 +9,7 @@ import pytest
 from cleanarch_kit.application.tracking.data_mapper import DataMapper, Status, Tracked
 from cleanarch_kit.application.tracking.identity_map import IdentityMap, pull_events, set_version
 from cleanarch_kit.domain import AggregateRoot, DomainEvent
-from cleanarch_kit.errors import ConcurrencyError
+from cleanarch_kit.errors import ConcurrencyError, UnitOfWorkStateError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,3 +256,19 @@ def test_the_callers_list_is_its_own(read: IdentityMap[Root, None]) -> None:
     entities = read.admit([(1, "a", 1), (2, "a", 1)])
     entities.clear()
     assert list(read.by_id) == [1, 2]
+
+
+def test_what_was_deleted_here_is_found_no_more_whatever_the_store_says(roots: IdentityMap[Root, None]) -> None:
+    roots.track(Root(id=1, place="never stored"), Status.NEW).status = Status.DELETED
+    assert [root.id for root in roots.admit([(1, "stored by others", 7), (2, "b", 1)])] == [2]
+
+
+def test_an_entity_with_another_identity_than_before_is_refused(roots: IdentityMap[Root, None]) -> None:
+    one, two = roots.admit([(1, "a", 1), (2, "b", 1)])
+    one.id = two.id
+    with pytest.raises(UnitOfWorkStateError) as caught:
+        roots.scan([], lambda tracked: None)
+    assert str(caught.value) == (
+        "the identity of a tracked Root was changed, which would write over another one:"
+        " add a new Root and delete the old one"
+    )

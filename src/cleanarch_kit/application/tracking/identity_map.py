@@ -95,6 +95,8 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
     def admit(self, snapshots: Sequence[object], *, refresh: bool = False) -> list[EntityT]:
         """Track what was read, and give the entities: for those tracked already, the objects that there are.
 
+        What was deleted here, and is in the store all the same, is left out, as a read by identity leaves it out.
+
         Args:
             snapshots: what the mapper read.
             refresh: take the state that was read over into objects that were tracked already.
@@ -111,15 +113,17 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
         if self.mapper.distinct and not self._by_id and self._reading is None:
             self._reading = reading
             return entities
-        by_id = self.by_id
+        by_id, gone = self.by_id, set[int]()
         for position, (identity, version, entity, snapshot) in enumerate(zip(*reading, strict=True)):
             fresh = Tracked(entity, snapshot, version, _STORED)
             tracked = by_id.setdefault(identity, fresh)
             if tracked is not fresh:
                 entities[position] = tracked.entity
-                if refresh or tracked.status is not _STORED:
+                if tracked.status is Status.DELETED:
+                    gone.add(position)
+                elif refresh or tracked.status is not _STORED:
                     self._refresh(tracked, snapshot)
-        return entities
+        return [entity for at, entity in enumerate(entities) if at not in gone] if gone else entities
 
     def scan(
         self,

@@ -87,10 +87,10 @@ class _Player:
                 return walked
             request = CursorRequest(size=page_size, after=page.next)
 
-    async def begin_savepoint(self, alive: Collection[int]) -> None:
+    async def begin_savepoint(self, tracked: Collection[int]) -> None:
         savepoint = self.unit.savepoint()
         await savepoint.__aenter__()
-        self.savepoints.append((savepoint, {number: self.objects[number] for number in alive}))
+        self.savepoints.append((savepoint, {number: self.objects[number] for number in tracked}))
 
     async def release_savepoint(self) -> None:
         savepoint, objects = self.savepoints.pop()
@@ -194,8 +194,8 @@ class _Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.unit is not None and self.unit.savepoints < 3)
     @rule()
     def begin_a_savepoint(self) -> None:
-        alive = list(self.open.alive)
-        self.compare(self.open.begin_savepoint, lambda player: player.begin_savepoint(alive))
+        tracked = list(self.open.detached())
+        self.compare(self.open.begin_savepoint, lambda player: player.begin_savepoint(tracked))
 
     @precondition(lambda self: self.unit is not None and self.unit.savepoints)
     @rule()
