@@ -1,7 +1,7 @@
 """Bulk work, without the store: what every adapter does alike, in one place."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Generic, TypeVar, cast
 
 from cleanarch_kit.application.ports.bulk_repository import BulkRepository, Upserted
@@ -10,7 +10,7 @@ from cleanarch_kit.application.tracking.data_mapper import DataMapper, Status, T
 from cleanarch_kit.application.tracking.repository import SECOND_OBJECT, TrackingRepository
 from cleanarch_kit.domain.changes import Assignment, Changes, trace_changes
 from cleanarch_kit.domain.criteria import Criterion, Node, fields_in
-from cleanarch_kit.errors import DuplicateError, UnitOfWorkStateError
+from cleanarch_kit.errors import DuplicateError, NotFoundError, UnitOfWorkStateError
 
 __all__ = ["BulkDataMapper", "BulkTrackingRepository"]
 
@@ -85,15 +85,15 @@ class BulkTrackingRepository(
         unit.writing()
         given = tuple({id(entity): entity for entity in entities}.values())
         await unit.flush()
-        self._check(given)
         bulk, inserted = self._bulk, 0
+        new = [entity for entity in given if not getattr(entity, "version", 0) or not bulk.versioned]
+        loaded = [entity for entity in given if getattr(entity, "version", 0) and bulk.versioned]
+        self._check(given, {entity.id for entity in loaded})
 
         async def write(connection: ConnectionT, batch: Sequence[Tracked[EntityT]]) -> None:
             nonlocal inserted
             inserted += await bulk.upsert(connection, batch)
 
-        new = [entity for entity in given if not getattr(entity, "version", 0) or not bulk.versioned]
-        loaded = [entity for entity in given if getattr(entity, "version", 0) and bulk.versioned]
         unit.tracker.add(self.entities, *new, write=write)
         for entity in loaded:
             await self.update(entity)
@@ -111,7 +111,7 @@ class BulkTrackingRepository(
             raise TypeError(_NO_CRITERION.format(method=method))
         return self._traced((where, *more))
 
-    def _check(self, given: Sequence[EntityT]) -> None:
+    def _check(self, given: Sequence[EntityT], loaded: Collection[object]) -> None:
         """Refuse what must not be stored, before anything is tracked."""
         by_id, seen = self.entities.by_id, dict[object, EntityT]()
         for entity in given:
@@ -120,7 +120,11 @@ class BulkTrackingRepository(
             if seen.setdefault(entity.id, entity) is not entity:
                 raise DuplicateError("primary_key")
             tracked = by_id.get(entity.id)
-            if tracked is not None and tracked.status is Status.STORED and tracked.entity is not entity:
+            if tracked is None:
+                continue
+            if tracked.status is Status.DELETED and entity.id in loaded:
+                raise NotFoundError(self.entity_type.__name__, entity.id)
+            if tracked.entity is not entity and (tracked.status is Status.STORED or entity.id in loaded):
                 raise UnitOfWorkStateError(SECOND_OBJECT)
 
 

@@ -175,9 +175,11 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
         """Note that the store now has what was prepared."""
         for tracked in batch:
             tracked.snapshot = tracked.current
-            tracked.status = _STORED
             if tracked.version is not None:
                 tracked.version += 1
+            elif tracked.status is Status.EXPIRED:
+                continue  # no version told whether the store has more than what was prepared: still to be read anew
+            tracked.status = _STORED
 
     @property
     def changed(self) -> bool:
@@ -204,10 +206,15 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
             pull_events(entity)
             if tracked.status is Status.DELETED:
                 continue
+            before = known.get(tracked)
+            if before is not tracked.snapshot:
+                tracked.status = Status.EXPIRED
+                if before is not None:  # read anew since, perhaps what was written then by a criterion
+                    tracked.snapshot = before
             if not self._is_as_stored(tracked):
                 self.mapper.restore(entity, tracked.snapshot)
-            if tracked not in known or known[tracked] is not tracked.snapshot:
-                tracked.status = Status.EXPIRED
+            if tracked.version is not None:
+                tracked.version = getattr(entity, "version", 0)
 
     def _is_as_stored(self, tracked: Tracked[EntityT]) -> bool:
         """Whether an entity is in the state of the store; what cannot be stored at all is not."""

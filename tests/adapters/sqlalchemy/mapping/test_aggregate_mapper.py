@@ -69,6 +69,35 @@ order_labels = sa.Table(
 )
 
 
+@dataclass
+class Piece:
+    id: int
+
+
+@dataclass(kw_only=True)
+class Box(Entity[OrderId]):
+    """Without a version."""
+
+    owner: str
+    pieces: list[Piece]
+
+
+boxes = sa.Table(
+    "boxes", metadata, sa.Column("id", sa.Uuid, primary_key=True), sa.Column("owner", sa.String(10), nullable=False)
+)
+pieces = sa.Table(
+    "pieces",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("box_id", sa.Uuid, sa.ForeignKey("boxes.id"), nullable=False),
+)
+
+
+class SqlBoxes(SqlAlchemyRepository[Box, OrderId]):
+    table = boxes
+    children: ClassVar = {"pieces": Owned(pieces)}
+
+
 class SqlOrders(SqlAlchemyRepository[Order, OrderId]):
     table = orders
     children: ClassVar = {"lines": Owned(order_lines), "labels": Owned(order_labels, key="name")}
@@ -80,6 +109,17 @@ def a_line(text: str, amount: int = 1) -> Line:
 
 def an_order(*texts: str, labels: Sequence[Label] = ()) -> Order:
     return Order(id=OrderId.new(), customer="Ada", lines=[a_line(text) for text in texts], labels=frozenset(labels))
+
+
+def noted(engine: AsyncEngine) -> list[str]:
+    """The statements from now on."""
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    return statements
 
 
 @pytest.fixture
@@ -172,6 +212,23 @@ class TestAggregate:
             for table in (orders, order_lines, order_labels):
                 assert (await connection.execute(sa.select(sa.func.count()).select_from(table))).scalar() == 0
 
+    @pytest.mark.parametrize("database", ["asyncpg", "asyncmy"], indirect=True)
+    @pytest.mark.parametrize("tracked", [True, False])
+    async def test_a_root_is_locked_before_its_children_are_deleted(
+        self, engine: AsyncEngine, sessions: Sessions, tracked: bool
+    ) -> None:
+        """As by whoever adds a child: otherwise one is met that was not seen, or each waits for the other."""
+        order = an_order("a")
+        await self.save(sessions, order)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            if tracked:
+                await SqlOrders(unit).get(order.id)
+            statements = noted(engine)
+            await SqlOrders(unit).delete(order.id)
+            await unit.flush()
+        assert statements[0].endswith("FOR UPDATE")
+        assert [statement.split()[0] for statement in statements] == ["SELECT", "DELETE", "DELETE", "DELETE"]
+
     async def test_a_savepoint_gives_the_same_objects_back(self, sessions: Sessions) -> None:
         order = an_order("a", "b")
         await self.save(sessions, order)
@@ -221,17 +278,25 @@ class TestAggregate:
 
     async def test_each_collection_costs_one_select(self, engine: AsyncEngine, sessions: Sessions) -> None:
         await self.save(sessions, *(an_order("a", "b", labels=[Label("x", "y")]) for _ in range(20)))
-        statements: list[str] = []
-
-        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-            statements.append(statement)
-
-        event.listen(engine.sync_engine, "before_cursor_execute", note)
+        statements = noted(engine)
         async with SqlAlchemyUnitOfWork(sessions) as unit:
             found = await SqlOrders(unit).list()
             assert sum(len(order.lines) for order in found) == 40
             assert [len(order.lines) async for order in SqlOrders(unit).stream()] == [2] * 20
         assert len([statement for statement in statements[:3] if "SELECT" in statement]) == 3
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    async def test_nothing_is_taken_from_what_has_left_the_scope(self, sessions: Sessions) -> None:
+        box = Box(id=OrderId.new(), owner="Ada", pieces=[Piece(1)])
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            await SqlBoxes(unit).add(box)
+        with pytest.raises(DuplicateError):
+            async with SqlAlchemyUnitOfWork(sessions, scopes={Box: lambda b: b.owner == "Ada"}) as unit:
+                repository = SqlBoxes(unit)
+                await repository.get(box.id)
+                await (await unit.connection()).execute(sa.update(boxes).values(owner="Bob"))
+                await repository.add(Box(id=OrderId.new(), owner="Ada", pieces=[Piece(1)]))
+                await repository.delete(box.id)
 
 
 two_tables = sa.MetaData()

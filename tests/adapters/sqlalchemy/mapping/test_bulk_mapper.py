@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from cleanarch_kit.adapters.sqlalchemy import Owned, SqlAlchemyRepository, SqlAlchemyUnitOfWork
 from cleanarch_kit.adapters.sqlalchemy.mapping.insertion import COPIED
+from cleanarch_kit.application import RowScopes
 from cleanarch_kit.domain import AggregateRoot, EntityId, Money, any_, change, everything
 from cleanarch_kit.errors import DuplicateError, OutOfScopeError, RefusedValueError
 
@@ -167,6 +168,24 @@ async def test_what_lies_outside_of_the_scope_is_left_alone(sessions: Sessions) 
             ("Bob", None, 1),
             ("Bob", None, 1),
         ]
+
+
+async def test_a_scope_over_children_goes_for_the_whole_deletion(sessions: Sessions) -> None:
+    """Once the children are gone, the scope would not find their root."""
+    mine, theirs = some(4), Order(id=OrderId.new(), customer="Ada", lines=[Line(1, "theirs")])
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        await SqlOrders(unit).add_all([*mine, theirs])
+    scopes: RowScopes = {Order: lambda o: any_(o.lines, lambda line: line.text == "b")}
+    async with SqlAlchemyUnitOfWork(sessions, scopes=scopes) as unit:
+        repository = SqlOrders(unit)
+        assert await repository.delete(mine[0].id)
+        await repository.get(mine[1].id)
+        assert await repository.delete(mine[1].id)
+        assert not await repository.delete(theirs.id)
+        assert await repository.delete_where(everything) == 2
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        assert [order.id for order in await SqlOrders(unit).list()] == [theirs.id]
+    assert await lines_left(sessions) == 1
 
 
 @pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)

@@ -13,7 +13,7 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMappi
 from cleanarch_kit.adapters.sqlalchemy.mapping.layout import Owner
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned_rows import OwnedRows, Rows
-from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper
+from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import RowMapper, affected_rows
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.application.tracking.data_mapper import Status, Tracked
 from cleanarch_kit.domain.criteria import Node
@@ -43,6 +43,7 @@ class AggregateMapper(RowMapper[EntityT]):
 
     def __init__(self, mapping: EntityMapping[EntityT], owned: Mapping[str, Owned]) -> None:
         super().__init__(mapping)
+        self._unscoped = self.statements
         self.definition = (*mapping.columns, *owned.items())
         self._width = width = len(mapping.columns)
         root = Owner(mapping, mapping.columns, [[mapping.columns[at] for at in mapping.identity_positions]])
@@ -82,10 +83,7 @@ class AggregateMapper(RowMapper[EntityT]):
         """Delete the rows that go from one aggregate to another. See `DataMapper.hand_over`."""
         lost, gained = self._differences(giving), self._differences(taking)
         if any(_moved(before, after) for before, after in zip(lost, gained, strict=True)):
-            await run(connection, self.metadata, _delete, lost)
-            for tracked in giving:
-                if tracked.snapshot is not None and tracked.status is not Status.DELETED:
-                    tracked.snapshot = self._remaining(cast("Row", tracked.snapshot), cast("Row", tracked.current))
+            await run(connection, self.metadata, self._give_up, giving)
 
     def read(self, connection: sa.Connection, statement: AnySelect, parameters: Parameters) -> list[Row]:
         """The snapshots that a SELECT of `searches` or `statements` gives."""
@@ -115,21 +113,51 @@ class AggregateMapper(RowMapper[EntityT]):
             tracked.snapshot = snapshot
         write(connection, self._differences(changed))
 
+    def _give_up(self, connection: sa.Connection, giving: Sequence[Tracked[EntityT]]) -> None:
+        """Delete all rows that are gone from aggregates."""
+        there = self._locked(connection, giving)
+        write(connection, [Difference(it.rows, it.deleted, [], []) for it in self._differences(there)])
+        for tracked in there:
+            if tracked.snapshot is not None and tracked.status is not Status.DELETED:
+                tracked.snapshot = self._remaining(cast("Row", tracked.snapshot), cast("Row", tracked.current))
+
     def _delete(self, connection: sa.Connection, removed: Sequence[Tracked[EntityT]]) -> None:
-        within = [tracked.entity.id for tracked in removed if self._lock(connection, tracked.entity.id)]
-        self._delete_owned(connection, within)
-        super()._delete(connection, removed)
+        there = self._locked(connection, removed)
+        self._delete_owned(connection, [tracked.entity.id for tracked in there])
+        for tracked in there:
+            parameters = self._unscoped.row_parameters(tracked.entity.id, tracked.version)
+            if not affected_rows(connection, self._unscoped.delete, parameters) and self.versioned:
+                raise self.stale(tracked)
 
     def _delete_by_id(self, connection: sa.Connection, identity: object) -> bool:
-        if not self._lock(connection, identity):
-            return False
-        self._delete_owned(connection, [identity])
-        return super()._delete_by_id(connection, identity)
+        return self._lock(connection, identity) and self._delete_locked(connection, [identity]) > 0
+
+    def _delete_where(self, connection: sa.Connection, where: Node | None) -> int:
+        statement, parameters = self.searches(connection.dialect.name).rows(where, (), for_update=True)
+        roots = self.load_rows([tuple(row) for row in connection.execute(statement, parameters)])
+        return self._delete_locked(connection, [root.id for root in roots])
+
+    def _delete_locked(self, connection: sa.Connection, identities: Sequence[object]) -> int:
+        """Delete aggregates that the row scope lets see: it is not asked again, for it may be about their children."""
+        self._delete_owned(connection, identities)
+        statements = self._unscoped
+        parameters = map(statements.identity_parameters, identities)
+        return sum(affected_rows(connection, statements.delete_by_id, these) for these in parameters)
+
+    def _locked(self, connection: sa.Connection, changes: Sequence[Tracked[EntityT]]) -> list[Tracked[EntityT]]:
+        """Those aggregates that are there and locked now; one without a version may be deleted twice."""
+        there: list[Tracked[EntityT]] = []
+        for tracked in changes:
+            if self._lock(connection, tracked.entity.id):
+                there.append(tracked)
+            elif self.versioned or tracked.status is not Status.DELETED:
+                raise self.stale(tracked)
+        return there
 
     def _lock(self, connection: sa.Connection, identity: object) -> bool:
-        """Whether the collections of an aggregate may be touched: under a row scope, once its root is found there."""
+        """Lock a root before its children, as whoever changes them does, and tell whether it is there, in the scope."""
         statements = self.statements
-        if not statements.within:
+        if not statements.within and connection.dialect.name == "sqlite":  # locked as a whole
             return True
         parameters = statements.identity_parameters(identity)
         if (
@@ -138,15 +166,6 @@ class AggregateMapper(RowMapper[EntityT]):
         ):
             return False
         return connection.execute(statements.by_id(True, False), parameters).first() is not None
-
-    def _delete_where(self, connection: sa.Connection, where: Node | None) -> int:
-        statement, parameters = self.searches(connection.dialect.name).rows(where, (), for_update=True)
-        roots = self.load_rows([tuple(row) for row in connection.execute(statement, parameters)])
-        identities = [root.id for root in roots]
-        self._delete_owned(connection, identities)
-        for identity in identities:
-            super()._delete_by_id(connection, identity)
-        return len(identities)
 
     def _delete_owned(self, connection: sa.Connection, identities: Sequence[object]) -> None:
         cells: list[object] = [None] * self._width
@@ -186,7 +205,3 @@ class AggregateMapper(RowMapper[EntityT]):
 def _moved(lost: Difference, gained: Difference) -> bool:
     key = lost.rows.key
     return not {*map(key, lost.deleted)}.isdisjoint(map(key, gained.inserted))
-
-
-def _delete(connection: sa.Connection, differences: Sequence[Difference]) -> None:
-    write(connection, [Difference(it.rows, it.deleted, [], []) for it in differences])
