@@ -14,7 +14,7 @@ from sqlalchemy.orm.exc import MappedAnnotationError
 
 from cleanarch_kit.adapters.sqlalchemy import ScalarType, UtcDateTime
 from cleanarch_kit.adapters.sqlalchemy.types import stored_type, value_type
-from cleanarch_kit.domain import Email, EntityId, NonEmptyStr, ScalarValue
+from cleanarch_kit.domain import Email, EntityId, NonEmptyStr, Percentage, ScalarValue
 from cleanarch_kit.errors import InvalidValueError
 
 DIALECTS = [
@@ -148,6 +148,47 @@ def test_values_work_as_mapped_attributes() -> None:
         ):
             assert session.scalars(sa.select(Person.id).where(criterion)).all() == [identity], str(criterion)
     engine.dispose()
+
+
+class Weight(ScalarValue[float]): ...
+
+
+def test_a_float_stays_one() -> None:
+    engine = sa.create_engine("sqlite://")
+    weights = sa.Table("weights", sa.MetaData(), sa.Column("weight", ScalarType(Weight)))
+    with engine.begin() as connection:
+        weights.create(connection)
+        connection.execute(weights.insert(), {"weight": Weight(2.0)})
+        assert type(connection.scalars(sa.select(weights.c.weight)).one().value) is float
+    engine.dispose()
+
+
+class Price(ScalarValue[Decimal]): ...
+
+
+prices = sa.Table(
+    "prices",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("net", ScalarType(Price)),
+    sa.Column("vat", ScalarType(Percentage)),
+)
+
+
+async def test_a_decimal_comes_back_as_it_was(engine: AsyncEngine) -> None:
+    numbers = ["7.1", "19.99", "0.000001", "123456789.123456", "-0.7", "100"]
+    rows = [{"id": i, "net": Price(Decimal(n)), "vat": Percentage("7.1")} for i, n in enumerate(numbers)]
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+        await connection.execute(prices.insert(), rows)
+        stored = await connection.scalars(sa.select(prices.c.net).order_by(prices.c.id))
+        assert (found := stored.all()) == [row["net"] for row in rows]
+        assert {type(price.value) for price in found} == {Decimal}
+        assert str(await connection.scalar(sa.select(prices.c.vat).limit(1))) == "7.1"
+        nineteen = sa.select(prices.c.id).where(
+            prices.c.net == Price(Decimal("19.99")), prices.c.vat == Percentage("7.1")
+        )
+        assert (await connection.scalars(nineteen)).all() == [1]
 
 
 class Nickname(Title): ...

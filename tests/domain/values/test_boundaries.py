@@ -139,10 +139,10 @@ SAMPLES = [
     Sample(Currency, "EUR", "USD", ["eur", "XXX", 978], json_schema={"pattern": "^[A-Z]{3}$"}),
     Sample(
         Percentage,
-        "7.50",
+        "7.10",
         "19",
         ["7.5 %", 7.5, True, "NaN"],
-        kept="7.5",
+        kept="7.1",
         json_schema={"anyOf": [{"type": "string"}, {"type": "integer"}]},
     ),
     Sample(

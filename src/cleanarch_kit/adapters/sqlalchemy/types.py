@@ -75,6 +75,8 @@ class ScalarType(TypeDecorator[ValueT], Generic[ValueT]):
     the column binds what the value holds; compared with anything else, with LIKE too, it is a column of the plain
     type: nothing is validated or normalised, so that ``column == "ADA@example.com"`` compares this very text.
 
+    SQLite keeps no more than 15 digits of a decimal.
+
     Args:
         value_type: the class of the values.
         column_type: type of the column; by default it follows from what the class holds: for text a `String` of its
@@ -101,7 +103,18 @@ class ScalarType(TypeDecorator[ValueT], Generic[ValueT]):
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> ValueT | None:  # noqa: ARG002
         """Build the value again, without checking what was checked when it was stored."""
-        return None if value is None else self.value_type.restore(value)
+        if value is None:
+            return None
+        if self.value_type.value_type is Decimal and type(value) is not Decimal:
+            value = Decimal(repr(value))
+        return self.value_type.restore(value)
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> AnyType:
+        """The column's type. SQLite has floats for decimals: they come as such, to be read by their shortest form."""
+        kind = super().load_dialect_impl(dialect)
+        if dialect.name == "sqlite" and isinstance(kind, sa.Numeric) and not isinstance(kind, sa.Float):
+            return dialect.type_descriptor(sa.Numeric(kind.precision, kind.scale, asdecimal=False))
+        return kind
 
     def coerce_compared_value(self, op: OperatorType | None, value: Any) -> AnyType:
         """Compare with a value of the class as such, with everything else as the plain type."""
