@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from cleanarch_kit.adapters.sqlalchemy import Owned, SqlAlchemyRepository, SqlAlchemyUnitOfWork
-from cleanarch_kit.domain import AggregateRoot, Entity, EntityId, Money
+from cleanarch_kit.domain import AggregateRoot, Entity, EntityId, Money, any_, change, everything
 from cleanarch_kit.errors import ConcurrencyError, DuplicateError
 from cleanarch_kit.testing import Book, BookId, Capability, Note, NoteId, Subject, UnitOfWorkContract
 from cleanarch_kit.testing.contracts.concurrency import ConcurrencyContract
@@ -249,6 +249,30 @@ class TestAggregate:
         order.lines.append(order.lines[0])
         with pytest.raises(DuplicateError):
             await self.save(sessions, order)
+
+    @pytest.mark.parametrize("database", ["sqlite", "asyncpg", "asyncmy"], indirect=True)
+    async def test_bulk_work_takes_the_children_along(self, engine: AsyncEngine, sessions: Sessions) -> None:
+        kept, gone, other = an_order("a"), an_order("x", "a", labels=[Label("l", "m")]), an_order("x")
+        await self.save(sessions, kept, gone, other)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            deleted = await SqlOrders(unit).delete_where(
+                lambda o: any_(o.lines, lambda line: line.text == "x"), lambda o: any_(o.labels)
+            )
+            assert deleted == 1
+            other.lines = [other.lines[0], a_line("new")]
+            other.lines[0].text = "changed"
+            written = await SqlOrders(unit).upsert([other, fresh := an_order("fresh")])
+            assert (written.inserted, written.updated) == (1, 1)
+            assert await SqlOrders(unit).update_where(everything, set=lambda o: change(o.customer).to("Bob")) == 3
+        texts = {order.id: [line.text for line in order.lines] for order in (kept, other, fresh)}
+        async with SqlAlchemyUnitOfWork(sessions, read_only=True) as unit:
+            found = await SqlOrders(unit).list()
+            assert {order.id: sorted(line.text for line in order.lines) for order in found} == {
+                key: sorted(its) for key, its in texts.items()
+            }
+            assert {order.customer for order in found} == {"Bob"}
+        async with engine.connect() as connection:
+            assert (await connection.execute(sa.select(sa.func.count()).select_from(order_lines))).scalar() == 4
 
     @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
     async def test_a_savepoint_takes_back_children_that_cannot_be_written(self, sessions: Sessions) -> None:
