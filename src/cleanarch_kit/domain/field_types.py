@@ -45,9 +45,9 @@ def _derive(owner: type[object]) -> Mapping[str, Declared] | None:
         hints: dict[str, object] = get_type_hints(owner)
     except (NameError, TypeError):
         hints = {}
-    if is_dataclass(owner):
+    if is_dataclass(owner) and ("__dataclass_fields__" in vars(owner) or not hints):
         names = [field.name for field in fields(owner)]
-    elif hints:
+    elif hints:  # a subclass that is no dataclass itself, such as a declarative class of SQLAlchemy's, may have more
         names = list(hints)
     else:
         return None

@@ -6,12 +6,14 @@ from cleanarch_kit.adapters.sqlalchemy.idempotency import SqlAlchemyIdempotencyS
 from cleanarch_kit.adapters.sqlalchemy.inbox import SqlAlchemyInbox
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
 from cleanarch_kit.adapters.sqlalchemy.messaging.tables import add_kit_tables
+from cleanarch_kit.adapters.sqlalchemy.orm_repository import OrmRepository
 from cleanarch_kit.adapters.sqlalchemy.outbox import SqlAlchemyOutbox
 from cleanarch_kit.adapters.sqlalchemy.repository import SqlAlchemyRepository
 from cleanarch_kit.adapters.sqlalchemy.types import ScalarType, UtcDateTime
 from cleanarch_kit.adapters.sqlalchemy.unit_of_work import SqlAlchemyUnitOfWork
 
 __all__ = [
+    "OrmRepository",
     "Owned",
     "ScalarType",
     "SqlAlchemyIdempotencyStore",

@@ -21,12 +21,16 @@ mapping = EntityMapping(Thing, table, MappingRules())
 BY_ID = (OrderKey(Field(("id",)), False, False),)
 
 
+def on_sqlite() -> Searches:
+    return Searches(mapping, "sqlite", sa.select(*table.c), table)
+
+
 def named(name: str) -> Comparison:
     return Comparison("==", Field(("name",)), Value(name))
 
 
 def test_a_search_is_built_once_for_all_values() -> None:
-    searches = Searches(mapping, "sqlite")
+    searches = on_sqlite()
     first, one = searches.rows(named("a"), BY_ID, limit=1, offset=2)
     second, two = searches.rows(named("b"), BY_ID, limit=5, offset=3)
     assert first is second
@@ -36,7 +40,7 @@ def test_a_search_is_built_once_for_all_values() -> None:
 
 
 def test_parameters_of_one_search_never_reach_another() -> None:
-    searches = Searches(mapping, "sqlite")
+    searches = on_sqlite()
     _, parameters = searches.rows(None, BY_ID, limit=1)
     parameters["foreign"] = 1
     assert searches.rows(None, BY_ID, limit=2)[1] == {"_limit": 2}
@@ -44,7 +48,7 @@ def test_parameters_of_one_search_never_reach_another() -> None:
 
 def test_only_so_many_shapes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SHAPES", 2)
-    searches = Searches(mapping, "sqlite")
+    searches = on_sqlite()
     first, _ = searches.exists(named("a"))
     searches.count(named("a"))
     assert searches.exists(named("b"))[0] is first
@@ -53,7 +57,7 @@ def test_only_so_many_shapes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_place_with_nulls_is_another_shape() -> None:
-    searches = Searches(mapping, "sqlite")
+    searches = on_sqlite()
     order = (OrderKey(Field(("name",)), False, False), *BY_ID)
     whole, parameters = searches.page(None, order, size=3, place=["a", 1], backwards=False)
     assert parameters == {"_limit": 3, "_k0": "a", "_k1": 1}

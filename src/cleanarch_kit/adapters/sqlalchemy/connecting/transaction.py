@@ -4,12 +4,12 @@ from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
     AsyncSessionTransaction,
-    AsyncTransaction,
     async_sessionmaker,
 )
 
 from cleanarch_kit.adapters.sqlalchemy.connecting.driver_errors import is_settled, translate
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
+from cleanarch_kit.adapters.sqlalchemy.connecting.kept_values import keeping_values
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
 from cleanarch_kit.application.tracking.transaction import Savepoint, Transaction
 from cleanarch_kit.errors import CommitOutcomeUnknownError, DefinitionError
@@ -76,18 +76,16 @@ class SqlTransaction(Transaction[UnitConnection]):
 
     async def savepoint(self) -> Savepoint:
         """Begin a savepoint. See `Transaction.savepoint`."""
-        return _SqlSavepoint(self._connection, await translated(self._connection.begin_nested()))
+        return _SqlSavepoint(await translated(self._connection.begin_nested()))
 
 
 class _SqlSavepoint:
-    def __init__(self, connection: UnitConnection, nested: AsyncTransaction | AsyncSessionTransaction) -> None:
-        self._connection = connection
+    def __init__(self, nested: AsyncSessionTransaction) -> None:
         self._nested = nested
 
     async def commit(self) -> None:
         await translated(self._nested.commit())
 
     async def rollback(self) -> None:
-        await translated(self._nested.rollback())
-        if isinstance(self._nested, AsyncTransaction):  # there was no session then, so what one has now is of later
-            self._connection.forget()
+        with keeping_values(self._nested.session.sync_session):
+            await translated(self._nested.rollback())

@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import (
     AsyncResult,
     AsyncSession,
     AsyncSessionTransaction,
-    AsyncTransaction,
     async_sessionmaker,
 )
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters
 from cleanarch_kit.adapters.sqlalchemy.connecting.failed_statements import any_failed, refuse_failed
+from cleanarch_kit.adapters.sqlalchemy.connecting.kept_values import keeping_values
 from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import begin_read_only, reading_engine
 from cleanarch_kit.adapters.sqlalchemy.connecting.text_collations import is_checked, report_collations
 
@@ -94,11 +94,11 @@ class UnitConnection:
     def session(self) -> AsyncSession:
         """The session; made if this is the first use."""
         self.may_have_written = True
-        if self._session is None:
-            self._session_leads = self._connection is None
-            bind = self._connection or (reading_engine(self._engine) if self._read_only else self._engine)
-            self._session = self._sessions(bind=bind, join_transaction_mode="rollback_only")
-        return self._session
+        return self._session or self._make_session()
+
+    def reading_session(self) -> AsyncSession:
+        """The session, for what changes nothing; once there is a connection, so that it need not lead."""
+        return self._session or self._make_session()
 
     async def flush(self) -> None:
         """Write what the session has not written yet. A step before COMMIT, so that its errors are not COMMIT's."""
@@ -131,20 +131,21 @@ class UnitConnection:
         """Roll back."""
         await self._close_streams()
         if self._session is not None:
-            await self._session.rollback()
+            with keeping_values(self._session.sync_session):
+                await self._session.rollback()
         if self._connection is not None and not self._session_leads:
             await self._connection.rollback()
 
-    async def begin_nested(self) -> AsyncTransaction | AsyncSessionTransaction:
-        """Begin a savepoint, with a connection that has begun a transaction."""
-        if self._session is not None:
-            return await self._session.begin_nested()
-        return await (await self.connection()).begin_nested()
+    async def begin_nested(self) -> AsyncSessionTransaction:
+        """Begin a savepoint, with a connection that has begun a transaction.
 
-    def forget(self) -> None:
-        """Let the session forget its objects: it was made inside a savepoint that was taken back."""
-        if self._session is not None:
-            self._session.expunge_all()
+        It is the session's, even where nobody has asked for one yet: what a session first made inside came to hold
+        would otherwise outlive the savepoint.
+        """
+        self.may_have_written = True
+        if self._connection is None:
+            self._connection = await self.reading()
+        return await (self._session or self._make_session()).begin_nested()
 
     async def close(self) -> None:
         """Close the session and give the connection back."""
@@ -163,6 +164,12 @@ class UnitConnection:
         result: AsyncResult[Any] = await (await self.reading()).stream(statement, parameters)
         self._streams.append(result)
         return result
+
+    def _make_session(self) -> AsyncSession:
+        self._session_leads = self._connection is None
+        bind = self._connection or (reading_engine(self._engine) if self._read_only else self._engine)
+        self._session = self._sessions(bind=bind, join_transaction_mode="rollback_only", expire_on_commit=False)
+        return self._session
 
     async def _close_streams(self) -> None:
         while self._streams:

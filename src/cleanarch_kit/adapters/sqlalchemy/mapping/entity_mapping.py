@@ -1,18 +1,17 @@
 """`EntityMapping`: everything that is known about one entity and its table."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping._searched_fields import Child
 from cleanarch_kit.adapters.sqlalchemy.mapping.derivation import MappingRules, derive
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import FieldNode, columns_of
-from cleanarch_kit.adapters.sqlalchemy.mapping.references import Reference
 from cleanarch_kit.adapters.sqlalchemy.mapping.row_code import write_row_code
 
-__all__ = ["AnyMapping", "Child", "EntityMapping"]
+__all__ = ["AnyMapping", "EntityMapping"]
 
 EntityT = TypeVar("EntityT")
 
@@ -90,16 +89,3 @@ def _attributes(entity: object) -> list[str]:
 
 AnyMapping: TypeAlias = EntityMapping[Any]
 """The mapping of some entity."""
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """What an entity owns in another table.
-
-    Attributes:
-        mapping: where its fields lie.
-        reference: how its rows refer to the owner's.
-    """
-
-    mapping: AnyMapping
-    reference: Reference

@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import Row
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import Child
+from cleanarch_kit.adapters.sqlalchemy.mapping._searched_fields import Child
 from cleanarch_kit.adapters.sqlalchemy.mapping.layout import Layout, Owner, getter, lay_out
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned import Owned
 from cleanarch_kit.adapters.sqlalchemy.mapping.owned_selects import OwnedSelects

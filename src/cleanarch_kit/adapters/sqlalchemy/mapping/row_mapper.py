@@ -15,7 +15,7 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.bulk_mapper import BulkMapper
 from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import EntityMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.insertion import Insertion
 from cleanarch_kit.adapters.sqlalchemy.mapping.scoped_statements import ScopedStatements
-from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements
+from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements, selected_columns
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import compile_condition
 from cleanarch_kit.adapters.sqlalchemy.searching.searches import Searches
 from cleanarch_kit.application.ports.repository import Identified
@@ -117,7 +117,8 @@ class RowMapper(BulkMapper[EntityT]):
         """The searches for a database."""
         searches = self._searches.get(dialect)
         if searches is None:
-            searches = self._searches[dialect] = Searches(self.mapping, dialect)
+            rows = sa.select(*selected_columns(self.mapping))
+            searches = self._searches[dialect] = Searches(self.mapping, dialect, rows, self.mapping.table)
         return searches
 
     def snapshot(self, entity: EntityT) -> object:

@@ -3,14 +3,14 @@
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping, Child
+from cleanarch_kit.adapters.sqlalchemy.mapping._searched_fields import Child, Fields
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of
 from cleanarch_kit.domain.criteria import Field
 
 __all__ = ["find_child", "find_column", "find_node"]
 
 
-def find_node(field: Field, mapping: AnyMapping) -> FieldNode:
+def find_node(field: Field, mapping: Fields) -> FieldNode:
     """Where a field, or a part of one, lies.
 
     Raises:
@@ -37,7 +37,7 @@ def find_node(field: Field, mapping: AnyMapping) -> FieldNode:
     return node
 
 
-def find_column(field: Field, mapping: AnyMapping) -> AnyColumn:
+def find_column(field: Field, mapping: Fields) -> AnyColumn:
     """The column of a field that lies in one, to be compared.
 
     Raises:
@@ -54,7 +54,7 @@ def find_column(field: Field, mapping: AnyMapping) -> AnyColumn:
     return columns[0]
 
 
-def find_child(field: Field, mapping: AnyMapping) -> Child:
+def find_child(field: Field, mapping: Fields) -> Child:
     """What a field holds in a table of its own.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
+from cleanarch_kit.adapters.sqlalchemy.mapping._searched_fields import Fields
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode, Leaf, Wrapped, columns_of, leaves_of
 from cleanarch_kit.adapters.sqlalchemy.searching.columns import find_child, find_column, find_node
 from cleanarch_kit.adapters.sqlalchemy.types import value_type
@@ -71,7 +71,7 @@ class Condition:
         return {name: convert(values[slot]) for name, slot, convert in self._parameters}
 
 
-def compile_condition(node: Node, mapping: AnyMapping, dialect: str, prefix: str = "p") -> Condition:
+def compile_condition(node: Node, mapping: Fields, dialect: str, prefix: str = "p") -> Condition:
     """Compile a tree.
 
     Args:
@@ -91,7 +91,7 @@ def compile_condition(node: Node, mapping: AnyMapping, dialect: str, prefix: str
 class _Compiler:
     """Walks a tree in the order in which `parametrise` gives its values."""
 
-    def __init__(self, mapping: AnyMapping, dialect: str, prefix: str) -> None:
+    def __init__(self, mapping: Fields, dialect: str, prefix: str) -> None:
         self.parameters: list[tuple[str, int, _Converter]] = []
         self.expanding = False
         self._prefix = prefix

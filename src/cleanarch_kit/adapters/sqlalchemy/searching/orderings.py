@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
+from cleanarch_kit.adapters.sqlalchemy.mapping._searched_fields import Fields
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import Composite, FieldNode
 from cleanarch_kit.adapters.sqlalchemy.searching.columns import find_column
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import bindable
@@ -52,7 +52,7 @@ class OrderColumn:
         return sa.bindparam(name, type_=value_type(self.column) if _ranks(self.column) is None else sa.Integer())
 
 
-def order_columns(keys: Sequence[OrderKey], mapping: AnyMapping) -> tuple[OrderColumn, ...]:
+def order_columns(keys: Sequence[OrderKey], mapping: Fields) -> tuple[OrderColumn, ...]:
     """The columns of an ordering.
 
     Raises:

@@ -1,20 +1,22 @@
 """`Reader`: runs the searches of one repository in its unit of work."""
 
 from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
 
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
-from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import AnyMapper
-from cleanarch_kit.adapters.sqlalchemy.searching.streaming import open_stream
+from cleanarch_kit.adapters.sqlalchemy.mapping._searched_fields import Fields
+from cleanarch_kit.adapters.sqlalchemy.searching.searches import Searches
+from cleanarch_kit.adapters.sqlalchemy.searching.streaming import RowCompleter, open_stream
 from cleanarch_kit.application.tracking.transaction import Transaction
 from cleanarch_kit.application.tracking.usage_guard import Phase, UsageGuard
 from cleanarch_kit.domain.criteria import And, Field, Node, OneOf, OrderKey
 from cleanarch_kit.domain.evaluation import plain_value
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "RowSource"]
 
 _ROWS_AT_ONCE = 500
 _MYSQL = frozenset({"mysql", "mariadb"})
@@ -23,6 +25,23 @@ _LOST = (Phase.FAILED, Phase.ENDED)
 """Where a stream is closed already, or with the rollback that must follow."""
 
 _Order = tuple[OrderKey, ...]
+
+
+class RowSource(RowCompleter, Protocol):
+    """What reads the rows of one entity."""
+
+    @property
+    def mapping(self) -> Fields:
+        """Where its fields lie."""
+        ...
+
+    def searches(self, dialect: str) -> Searches:
+        """The searches for a database."""
+        ...
+
+    def read(self, connection: sa.Connection, statement: AnySelect, parameters: Parameters) -> list[Row]:
+        """The snapshots that a SELECT of `searches` gives."""
+        ...
 
 
 class Reader:
@@ -36,7 +55,7 @@ class Reader:
     """
 
     def __init__(
-        self, guard: UsageGuard, transaction: Transaction[UnitConnection], mapper: AnyMapper, dialect: str
+        self, guard: UsageGuard, transaction: Transaction[UnitConnection], mapper: RowSource, dialect: str
     ) -> None:
         self._guard = guard
         self._transaction = transaction

@@ -6,8 +6,7 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyElement, AnySelect, Parameters
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
-from cleanarch_kit.adapters.sqlalchemy.mapping.statements import selected_columns
+from cleanarch_kit.adapters.sqlalchemy.mapping._searched_fields import Fields
 from cleanarch_kit.adapters.sqlalchemy.searching.columns import find_column, find_node
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import (
     Condition,
@@ -36,16 +35,22 @@ class Searches:
 
     Every method gives a statement and its parameters.
 
+    Args:
+        mapping: where the entity's fields lie.
+        dialect: name of the database's dialect.
+        rows: the SELECT of all rows.
+        source: what is counted: the table, or a mapped class.
+
     Attributes:
         positions: where the keys of an order stand in a row.
     """
 
-    def __init__(self, mapping: AnyMapping, dialect: str) -> None:
+    def __init__(self, mapping: Fields, dialect: str, rows: AnySelect, source: sa.FromClause | type[object]) -> None:
         self._mapping = mapping
         self._dialect = dialect
-        self._rows = sa.select(*selected_columns(mapping))
-        self._count = sa.select(sa.func.count()).select_from(mapping.table)
-        self._one = sa.select(sa.literal_column("1", sa.Integer())).select_from(mapping.table).limit(1)
+        self._rows = rows
+        self._count = sa.select(sa.func.count()).select_from(source)
+        self._one = sa.select(sa.literal_column("1", sa.Integer())).select_from(source).limit(1)
         self._kept: dict[Hashable, _Built] = {}
         self.positions = lru_cache(maxsize=_SHAPES)(self._positions)
 

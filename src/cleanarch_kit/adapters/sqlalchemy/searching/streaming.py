@@ -1,17 +1,30 @@
 """Reading rows as they come, without holding them all."""
 
-from typing import Any
+from typing import Any, Protocol
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncResult
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.connecting.execution import read, translated
 from cleanarch_kit.adapters.sqlalchemy.connecting.unit_connection import UnitConnection
-from cleanarch_kit.adapters.sqlalchemy.mapping.row_mapper import AnyMapper
 
-__all__ = ["RowStream", "open_stream"]
+__all__ = ["RowCompleter", "RowStream", "open_stream"]
 
 _ROWS_AT_ONCE = 500
+
+
+class RowCompleter(Protocol):
+    """What knows how the rows of a SELECT become snapshots."""
+
+    @property
+    def metadata(self) -> sa.MetaData:
+        """Where to look up constraints that the driver does not name."""
+        ...
+
+    def complete(self, connection: sa.Connection, rows: list[Row]) -> list[Row]:
+        """The snapshots of rows that were read."""
+        ...
 
 
 class RowStream:
@@ -23,7 +36,7 @@ class RowStream:
         result: the open result.
     """
 
-    def __init__(self, connection: UnitConnection, mapper: AnyMapper, result: AsyncResult[Any]) -> None:
+    def __init__(self, connection: UnitConnection, mapper: RowCompleter, result: AsyncResult[Any]) -> None:
         self._connection = connection
         self._mapper = mapper
         self._result = result
@@ -44,7 +57,7 @@ class RowStream:
 
 
 async def open_stream(
-    connection: UnitConnection, mapper: AnyMapper, statement: AnySelect, parameters: Parameters
+    connection: UnitConnection, mapper: RowCompleter, statement: AnySelect, parameters: Parameters
 ) -> RowStream:
     """Begin to read the rows of a SELECT.
 

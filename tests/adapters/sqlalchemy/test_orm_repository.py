@@ -1,0 +1,177 @@
+"""The repository over SQLAlchemy's ORM keeps the same contracts; and what is its own."""
+
+from functools import partial
+from typing import ClassVar, cast
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import DeclarativeBase, composite, registry
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.schema import SchemaItem
+
+from cleanarch_kit import testing
+from cleanarch_kit.adapters.sqlalchemy import OrmRepository, ScalarType, SqlAlchemyUnitOfWork, UtcDateTime
+from cleanarch_kit.application import SearchableRepository, SortFields
+from cleanarch_kit.domain import Money
+from cleanarch_kit.testing import (
+    BookId,
+    Capability,
+    NoteId,
+    RepositoryContract,
+    ScopeContract,
+    Subject,
+    UnitOfWorkContract,
+)
+from cleanarch_kit.testing.contracts import concurrency, scoping, storing
+from cleanarch_kit.testing.contracts import subject as samples
+
+SQLITE = frozenset(Capability) - {Capability.CONCURRENT_WRITERS, Capability.LOCKS, Capability.SKIP_LOCKED}
+
+
+def tables(metadata: sa.MetaData) -> tuple[sa.Table, sa.Table]:
+    def table(name: str, *items: SchemaItem) -> sa.Table:
+        return sa.Table(name, metadata, *items, mysql_collate="utf8mb4_nopad_bin")
+
+    return (
+        table(
+            "books",
+            sa.Column("id", ScalarType(BookId), primary_key=True),
+            sa.Column("version", sa.Integer, nullable=False),
+            sa.Column("isbn", sa.String(200), nullable=False),
+            sa.Column("title", sa.String(200), nullable=False),
+            sa.Column("price_amount", sa.BigInteger, nullable=False),
+            sa.Column("price_currency", sa.String(3), nullable=False),
+            sa.Column("rank", sa.Integer),
+            sa.Column("published_at", UtcDateTime),
+            sa.UniqueConstraint("isbn", name="uq_books_isbn"),
+        ),
+        table(
+            "notes",
+            sa.Column("id", ScalarType(NoteId), primary_key=True),
+            sa.Column("text", sa.String(200), nullable=False),
+            sa.Column("stars", sa.Integer, nullable=False),
+        ),
+    )
+
+
+class Base(DeclarativeBase): ...
+
+
+mappers = registry()
+declared_books, declared_notes = tables(Base.metadata)
+mapped_books, mapped_notes = tables(mappers.metadata)
+
+
+class Declarative:
+    """The samples as declarative classes."""
+
+    class Book(testing.Book, Base):
+        __table__ = declared_books
+        __mapper_args__ = {"version_id_col": declared_books.c.version}
+        price = composite(Money, declared_books.c.price_amount, declared_books.c.price_currency)  # pyright: ignore[reportAssignmentType] - SQLAlchemy's descriptor gives Money
+
+    class Note(testing.Note, Base):
+        __table__ = declared_notes
+
+    class Books(OrmRepository[Book, BookId]):
+        sort_fields: SortFields["Declarative.Book"] = {"title": lambda b: b.title, "rank": lambda b: b.rank}
+
+    class Notes(OrmRepository[Note, NoteId]):
+        """Nothing to add."""
+
+    metadata = Base.metadata
+
+
+class Imperative:
+    """The samples as plain classes, mapped from outside."""
+
+    class Book(testing.Book):
+        """Mapped below."""
+
+    class Note(testing.Note):
+        """Mapped below."""
+
+    class Books(OrmRepository[Book, BookId]):
+        sort_fields: SortFields["Imperative.Book"] = {"title": lambda b: b.title, "rank": lambda b: b.rank}
+
+    class Notes(OrmRepository[Note, NoteId]):
+        """Nothing to add."""
+
+    metadata = mappers.metadata
+
+
+mappers.map_imperatively(
+    Imperative.Book,
+    mapped_books,
+    version_id_col=mapped_books.c.version,
+    properties={"price": composite(Money, mapped_books.c.price_amount, mapped_books.c.price_currency)},
+)
+mappers.map_imperatively(Imperative.Note, mapped_notes)
+
+
+@pytest.fixture(params=[Declarative, Imperative])
+def mapped(request: pytest.FixtureRequest) -> type[Declarative | Imperative]:
+    """The samples, mapped in one way; parametrise it indirectly to choose."""
+    samples: type[Declarative | Imperative] = request.param
+    return samples
+
+
+class Orm:
+    """Gives the contracts the samples that SQLAlchemy maps, in place of their own."""
+
+    @pytest.fixture
+    async def subject(
+        self,
+        mapped: type[Declarative | Imperative],
+        engine: AsyncEngine,
+        sessions: async_sessionmaker[AsyncSession],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Subject:
+        for module in (samples, storing, concurrency):
+            monkeypatch.setattr(module, "Book", mapped.Book, raising=False)
+            monkeypatch.setattr(module, "Note", mapped.Note, raising=False)
+        monkeypatch.setattr(scoping, "Note", mapped.Note)
+        async with engine.begin() as connection:
+            await connection.run_sync(mapped.metadata.create_all)
+
+        def checked_out() -> int:
+            assert isinstance(engine.pool, AsyncAdaptedQueuePool)
+            return engine.pool.checkedout()
+
+        def books(unit: SqlAlchemyUnitOfWork) -> SearchableRepository[testing.Book, BookId]:
+            return cast("SearchableRepository[testing.Book, BookId]", mapped.Books(unit))
+
+        def notes(unit: SqlAlchemyUnitOfWork) -> SearchableRepository[testing.Note, NoteId]:
+            return cast("SearchableRepository[testing.Note, NoteId]", mapped.Notes(unit))
+
+        return Subject(partial(SqlAlchemyUnitOfWork, sessions), books, notes, checked_out)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestSqliteRepository(Orm, RepositoryContract):
+    """SQLite has one writer and locks the database, not rows."""
+
+    capabilities: ClassVar[frozenset[Capability]] = SQLITE
+
+
+@pytest.mark.parametrize(("database", "mapped"), [("asyncpg", Declarative), ("asyncmy", Imperative)], indirect=True)
+class TestServerRepository(Orm, RepositoryContract):
+    """Every capability is declared."""
+
+    increments = 50
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestSqliteUnitOfWork(Orm, UnitOfWorkContract):
+    capabilities: ClassVar[frozenset[Capability]] = SQLITE
+
+
+@pytest.mark.parametrize(("database", "mapped"), [("asyncpg", Declarative)], indirect=True)
+class TestServerUnitOfWork(Orm, UnitOfWorkContract):
+    """Every capability is declared."""
+
+
+@pytest.mark.parametrize(("database", "mapped"), [("sqlite", Declarative)], indirect=True)
+class TestScopes(Orm, ScopeContract):
+    capabilities: ClassVar[frozenset[Capability]] = SQLITE
