@@ -35,6 +35,9 @@ CONTRACTS: dict[type[Contract], list[tuple[str, str, str]]] = {
         ("", "adapters/memory/test_repository.py", "TestInMemoryRepository"),
         ("", "adapters/sqlalchemy/test_repository.py", "TestSqliteRepository"),
         ("", "adapters/sqlalchemy/test_repository.py", "TestServerRepository"),
+        ("ORM, ", "adapters/sqlalchemy/test_orm_repository.py", "TestSqliteRepository"),
+        ("ORM, ", "adapters/sqlalchemy/test_orm_repository.py", "TestPostgresqlRepository"),
+        ("ORM, ", "adapters/sqlalchemy/test_orm_repository.py", "TestMariaDbRepository"),
     ],
     BulkContract: [
         ("", "adapters/memory/test_repository.py", "TestInMemoryBulk"),
@@ -50,11 +53,15 @@ CONTRACTS: dict[type[Contract], list[tuple[str, str, str]]] = {
         ("", "adapters/memory/test_unit_of_work.py", "TestInMemoryUnitOfWork"),
         ("", "adapters/sqlalchemy/test_unit_of_work.py", "TestSqliteUnitOfWork"),
         ("", "adapters/sqlalchemy/test_unit_of_work.py", "TestServerUnitOfWork"),
+        ("ORM, ", "adapters/sqlalchemy/test_orm_repository.py", "TestSqliteUnitOfWork"),
+        ("ORM, ", "adapters/sqlalchemy/test_orm_repository.py", "TestPostgresqlUnitOfWork"),
     ],
     ScopeContract: [
         ("", "adapters/memory/test_unit_of_work.py", "TestInMemoryScopes"),
         ("", "adapters/sqlalchemy/mapping/test_scoped_statements.py", "TestSqliteScopes"),
         ("", "adapters/sqlalchemy/mapping/test_scoped_statements.py", "TestServerScopes"),
+        ("ORM, ", "adapters/sqlalchemy/test_orm_repository.py", "TestSqliteScopes"),
+        ("ORM, ", "adapters/sqlalchemy/test_orm_repository.py", "TestPostgresqlScopes"),
     ],
 }
 DATABASES = {
@@ -81,7 +88,7 @@ def class_of(file: str, name: str) -> type[Contract]:
 def databases_of(tested: type[Contract]) -> list[str]:
     """The databases on which a class is run."""
     marks: list[pytest.Mark] = getattr(tested, "pytestmark", [])
-    databases = [name for mark in marks if mark.name == "parametrize" for name in mark.args[1]]
+    databases = [name for mark in marks if mark.args[:1] == ("database",) for name in mark.args[1]]
     return databases or [""]
 
 

@@ -119,3 +119,10 @@ def test_a_composite_has_fields_of_its_own() -> None:
 )
 def test_what_is_said_of_an_unknown_field(owner: type, name: str, message: str) -> None:
     assert unknown_field(owner, name, fields_of(owner) or {}) == message
+
+
+def test_a_subclass_that_is_no_dataclass_itself_has_its_own_fields_too() -> None:
+    class Mapped(AggregateRoot[UserId]):
+        title: str
+
+    assert fields_of(Mapped) == {"id": UserId, "version": int, "title": str}

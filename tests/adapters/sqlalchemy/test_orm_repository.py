@@ -117,7 +117,7 @@ def mapped(request: pytest.FixtureRequest) -> type[Declarative | Imperative]:
     return samples
 
 
-class Orm:
+class Samples:
     """Gives the contracts the samples that SQLAlchemy maps, in place of their own."""
 
     @pytest.fixture
@@ -148,30 +148,59 @@ class Orm:
         return Subject(partial(SqlAlchemyUnitOfWork, sessions), books, notes, checked_out)
 
 
+class OrmRepositories(RepositoryContract):
+    subject = Samples.subject
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-class TestSqliteRepository(Orm, RepositoryContract):
+class TestSqliteRepository(OrmRepositories):
     """SQLite has one writer and locks the database, not rows."""
 
     capabilities: ClassVar[frozenset[Capability]] = SQLITE
 
 
-@pytest.mark.parametrize(("database", "mapped"), [("asyncpg", Declarative), ("asyncmy", Imperative)], indirect=True)
-class TestServerRepository(Orm, RepositoryContract):
+@pytest.mark.parametrize("mapped", [Declarative], indirect=True)
+@pytest.mark.parametrize("database", ["asyncpg"], indirect=True)
+class TestPostgresqlRepository(OrmRepositories):
     """Every capability is declared."""
 
-    increments = 50
+    increments = locked_increments = 50
+
+
+@pytest.mark.parametrize("mapped", [Imperative], indirect=True)
+@pytest.mark.parametrize("database", ["asyncmy"], indirect=True)
+class TestMariaDbRepository(OrmRepositories):
+    """Every capability is declared."""
+
+    increments = locked_increments = 50
+
+
+class OrmUnitsOfWork(UnitOfWorkContract):
+    subject = Samples.subject
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-class TestSqliteUnitOfWork(Orm, UnitOfWorkContract):
+class TestSqliteUnitOfWork(OrmUnitsOfWork):
     capabilities: ClassVar[frozenset[Capability]] = SQLITE
 
 
-@pytest.mark.parametrize(("database", "mapped"), [("asyncpg", Declarative)], indirect=True)
-class TestServerUnitOfWork(Orm, UnitOfWorkContract):
+@pytest.mark.parametrize("mapped", [Declarative], indirect=True)
+@pytest.mark.parametrize("database", ["asyncpg"], indirect=True)
+class TestPostgresqlUnitOfWork(OrmUnitsOfWork):
     """Every capability is declared."""
 
 
-@pytest.mark.parametrize(("database", "mapped"), [("sqlite", Declarative)], indirect=True)
-class TestScopes(Orm, ScopeContract):
+class OrmScopes(ScopeContract):
+    subject = Samples.subject
+
+
+@pytest.mark.parametrize("mapped", [Declarative], indirect=True)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestSqliteScopes(OrmScopes):
     capabilities: ClassVar[frozenset[Capability]] = SQLITE
+
+
+@pytest.mark.parametrize("mapped", [Imperative], indirect=True)
+@pytest.mark.parametrize("database", ["asyncpg"], indirect=True)
+class TestPostgresqlScopes(OrmScopes):
+    """Every capability is declared."""

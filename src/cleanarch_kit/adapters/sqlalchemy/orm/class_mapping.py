@@ -49,7 +49,6 @@ class ClassMapping(ClassFields, Generic[EntityT]):
     def __init__(self, entity_type: type[EntityT], load: tuple[ORMOption, ...]) -> None:
         mapper = _mapper_of(entity_type)
         super().__init__(mapper)
-        self.entity_type: type[EntityT] = entity_type
         self.version = _version(mapper)
         self._searches: dict[str, Searches] = {}
         self.identity = self._identity_node(mapper)

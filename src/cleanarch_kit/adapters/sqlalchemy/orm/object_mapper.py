@@ -164,8 +164,9 @@ class ObjectMapper(DataMapper[EntityT, UnitConnection]):
 
     def _update(self, connection: sa.Connection, changed: Sequence[Tracked[EntityT]]) -> None:
         session = self._session()
-        self._refuse_outside(connection, changed)
         for tracked in changed:
+            if not self._is_within(connection, tracked.entity.id):
+                raise self.stale(tracked)
             if tracked.snapshot is None and state_of(tracked.entity).key is None:
                 make_transient_to_detached(tracked.entity)
             session.attach(tracked.entity)
@@ -179,10 +180,12 @@ class ObjectMapper(DataMapper[EntityT, UnitConnection]):
 
     def _delete(self, connection: sa.Connection, removed: Sequence[Tracked[EntityT]]) -> None:
         session = self._session()
-        self._refuse_outside(connection, removed)
         for tracked in removed:
-            session.attach(tracked.entity)
-            session.session.delete(tracked.entity)
+            if self._is_within(connection, tracked.entity.id):
+                session.attach(tracked.entity)
+                session.session.delete(tracked.entity)
+            elif self.versioned:
+                raise self.stale(tracked)
         session.flush(connection)
 
     def _delete_by_id(self, connection: sa.Connection, identity: object) -> bool:
@@ -198,13 +201,8 @@ class ObjectMapper(DataMapper[EntityT, UnitConnection]):
         session.flush(connection)
         return True
 
-    def _refuse_outside(self, connection: sa.Connection, batch: Sequence[Tracked[EntityT]]) -> None:
-        """See to it, under a row scope, that what is to be written is there; it stays there, since it is locked."""
-        for tracked in batch:
-            if not self._is_within(connection, tracked.entity.id):
-                raise self.stale(tracked)
-
     def _is_within(self, connection: sa.Connection, identity: object) -> bool:
+        """Whether an object is there for the row scope, where there is one; it stays there, since it is locked."""
         by_identity = self._by_identity
         if not by_identity.scoped:
             return True
