@@ -72,6 +72,9 @@ class OrmRepository(SqlSearchingRepository[EntityT, IdT], Generic[EntityT, IdT])
             )
         mapper.entities = self.entities
         self._reader = ObjectReader(self._guard, self._transaction, mapper, unit_of_work.dialect_name)
+        if unit_of_work.dialect_name in {"mysql", "mariadb"}:
+            tables = (mapping.table, *(child.mapping.table for child in mapping.children.values()))
+            unit_of_work.transaction.connection.expect(*tables)
 
     async def add_all(self, entities: Iterable[EntityT]) -> None:
         """Store new objects. See `Repository.add_all`."""
