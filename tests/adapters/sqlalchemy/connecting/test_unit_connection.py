@@ -92,6 +92,17 @@ class TestUnitConnection:
                 await unit.session.execute(sa.insert(Item), {"id": 3, "name": "also kept"})
         assert await names(engine) == ["kept", "also kept"]
 
+    async def test_a_savepoint_beside_an_idle_session_takes_back_what_others_wrote(
+        self, engine: AsyncEngine, sessions: Sessions
+    ) -> None:
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            unit.session.add(Item(id=1, name="kept"))
+            with pytest.raises(RuntimeError):
+                async with unit.savepoint():
+                    await (await unit.connection()).execute(sa.insert(Item), {"id": 2, "name": "lost"})
+                    raise RuntimeError
+        assert await names(engine) == ["kept"]
+
     async def test_a_session_first_made_in_a_savepoint_is_taken_back_with_it(
         self, engine: AsyncEngine, sessions: Sessions
     ) -> None:

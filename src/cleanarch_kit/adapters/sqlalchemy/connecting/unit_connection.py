@@ -145,7 +145,10 @@ class UnitConnection:
         self.may_have_written = True
         if self._connection is None:
             self._connection = await self.reading()
-        return await (self._session or self._make_session()).begin_nested()
+        session = self._session or self._make_session()
+        nested = await session.begin_nested()
+        await session.connection()  # sends it: a session alone would wait for a statement of its own
+        return nested
 
     async def close(self) -> None:
         """Close the session and give the connection back."""
