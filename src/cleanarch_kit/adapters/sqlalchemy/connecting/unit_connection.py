@@ -147,7 +147,7 @@ class UnitConnection:
             self._connection = await self.reading()
         session = self._session or self._make_session()
         nested = await session.begin_nested()
-        await session.connection()  # sends it: a session alone would wait for a statement of its own
+        self._connection = await session.connection()  # sends it: a session waits for a statement of its own
         return nested
 
     async def close(self) -> None:
