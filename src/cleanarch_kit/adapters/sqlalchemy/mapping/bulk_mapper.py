@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyElement, AnySelect, Parameters, Row
 from cleanarch_kit.adapters.sqlalchemy.connecting.driver_errors import translate
@@ -123,7 +123,7 @@ class BulkMapper(BulkDataMapper[EntityT, UnitConnection], ABC):
         try:
             with connection.begin_nested():
                 self._insert(connection, new)
-        except IntegrityError as error:
+        except DBAPIError as error:
             problem = translate(error, self.metadata)
             if last or not isinstance(problem, DuplicateError) or problem.constraint != "primary_key":
                 raise
