@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeDecorator
 
 from cleanarch_kit.adapters.sqlalchemy import ScalarType, UtcDateTime
 from cleanarch_kit.adapters.sqlalchemy.mapping.copied_types import CopiedTypes
+from cleanarch_kit.adapters.sqlalchemy.types import stored_type
 from cleanarch_kit.domain import Email
 
 
@@ -33,8 +34,12 @@ class Reversed(TypeDecorator[str]):
 PSYCOPG = sa.create_engine("postgresql+psycopg://").dialect
 
 
+def with_type(column: sa.Column[Any]) -> tuple[sa.Column[Any], sa.types.TypeEngine[Any]]:
+    return column, stored_type(column)
+
+
 def of(*types: Any, dialect: sa.Dialect = PSYCOPG) -> CopiedTypes | None:
-    return CopiedTypes.of([sa.Column(f"c{at}", kind) for at, kind in enumerate(types)], dialect)
+    return CopiedTypes.of([with_type(sa.Column(f"c{at}", kind)) for at, kind in enumerate(types)], dialect)
 
 
 def test_plain_columns_are_copied_with_values_of_their_very_type() -> None:
@@ -54,9 +59,9 @@ def test_what_is_more_than_a_plain_value_is_not_copied(kind: Any) -> None:
 
 
 def test_what_insert_refuses_is_not_copied() -> None:
-    assert CopiedTypes.of([sa.Column("a", sa.Integer, sa.Identity(always=True))], PSYCOPG) is None
-    assert CopiedTypes.of([sa.Column("a", sa.Integer, sa.Computed("b + 1"))], PSYCOPG) is None
-    assert CopiedTypes.of([sa.Column("a", sa.Integer, sa.Identity(always=False))], PSYCOPG) is not None
+    assert CopiedTypes.of([with_type(sa.Column("a", sa.Integer, sa.Identity(always=True)))], PSYCOPG) is None
+    assert CopiedTypes.of([with_type(sa.Column("a", sa.Integer, sa.Computed("b + 1")))], PSYCOPG) is None
+    assert CopiedTypes.of([with_type(sa.Column("a", sa.Integer, sa.Identity(always=False)))], PSYCOPG) is not None
 
 
 def test_other_databases_do_not_copy() -> None:

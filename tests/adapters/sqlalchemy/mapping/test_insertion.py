@@ -126,6 +126,15 @@ async def add(sessions: async_sessionmaker[AsyncSession], added: Sequence[Thing]
         await SqlThings(unit).add_all(added)
 
 
+@pytest.mark.usefixtures("statements")
+async def test_a_number_is_rounded_to_its_scale_by_every_way(sessions: async_sessionmaker[AsyncSession]) -> None:
+    for size in (2, MANY, COPIED):
+        rows = [replace(thing, name=f"{size} {thing.name}", size=Decimal("0.0000000015")) for thing in some(size)]
+        await add(sessions, rows)
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            assert (await SqlThings(unit).get(rows[0].id)).size == Decimal("0.000000002")
+
+
 async def test_what_is_stored_is_the_same_by_every_way(
     sessions: async_sessionmaker[AsyncSession], statements: list[str], database: str
 ) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyType
-from cleanarch_kit.adapters.sqlalchemy.types import ScalarType, UtcDateTime, value_type
+from cleanarch_kit.adapters.sqlalchemy.types import ScalarType, UtcDateTime
 
 __all__ = ["CopiedTypes"]
 
@@ -39,11 +39,11 @@ class CopiedTypes:
         self._allowed = tuple(types | {NoneType} for types in allowed)
 
     @classmethod
-    def of(cls, columns: Sequence[AnyColumn], dialect: sa.Dialect) -> Self | None:
+    def of(cls, columns: Sequence[tuple[AnyColumn, AnyType]], dialect: sa.Dialect) -> Self | None:
         """The types for some columns, or None where they cannot be written so."""
         if dialect.name != "postgresql" or dialect.driver not in _DRIVERS:
             return None
-        allowed = [_values(column, dialect) for column in columns]
+        allowed = [_values(column, kind, dialect) for column, kind in columns]
         found = [types for types in allowed if types is not None]
         return cls(found) if len(found) == len(allowed) else None
 
@@ -53,10 +53,9 @@ class CopiedTypes:
         return all(allowed.issuperset(map(type, of_column)) for allowed, of_column in columns)
 
 
-def _values(column: AnyColumn, dialect: sa.Dialect) -> frozenset[type] | None:
+def _values(column: AnyColumn, kind: AnyType, dialect: sa.Dialect) -> frozenset[type] | None:
     if column.computed is not None or (column.identity is not None and column.identity.always):
         return None  # INSERT refuses a value there, COPY takes it
-    kind = value_type(column)
     if isinstance(kind, ScalarType):
         kind = kind.column_type
     if isinstance(kind, UtcDateTime):

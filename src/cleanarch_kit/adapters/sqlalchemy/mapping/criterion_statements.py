@@ -10,7 +10,7 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
 from cleanarch_kit.adapters.sqlalchemy.mapping.fields import columns_of, values_of
 from cleanarch_kit.adapters.sqlalchemy.searching.columns import find_node
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import Condition, compile_condition
-from cleanarch_kit.adapters.sqlalchemy.types import value_type
+from cleanarch_kit.adapters.sqlalchemy.types import stored_type
 from cleanarch_kit.domain.changes import Assignment
 from cleanarch_kit.domain.criteria import Field, Node, parametrise
 
@@ -68,7 +68,7 @@ class CriterionStatements:
     def _update(self, fields: tuple[Field, ...]) -> sa.Update:
         mapping = self._mapping
         values: dict[AnyElement, AnyElement] = {
-            column: sa.bindparam(f"_a{at}_{part}", type_=value_type(column))
+            column: sa.bindparam(f"_a{at}_{part}", type_=stored_type(column))
             for at, field in enumerate(fields)
             for part, column in enumerate(columns_of(find_node(field, mapping)))
         }

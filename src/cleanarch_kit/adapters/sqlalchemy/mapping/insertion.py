@@ -8,12 +8,9 @@ from weakref import WeakKeyDictionary
 import sqlalchemy as sa
 from sqlalchemy.exc import StatementError
 
-from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, Row
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyType, Row
 from cleanarch_kit.adapters.sqlalchemy.connecting.copying import can_copy, copy_rows
 from cleanarch_kit.adapters.sqlalchemy.mapping.copied_types import CopiedTypes
-from cleanarch_kit.adapters.sqlalchemy.mapping.entity_mapping import AnyMapping
-from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements
-from cleanarch_kit.adapters.sqlalchemy.types import value_type
 
 __all__ = ["COPIED", "MANY", "Insertion"]
 
@@ -47,18 +44,22 @@ class _Plan:
 
 
 class Insertion:
-    """Inserts rows of one mapping.
+    """Inserts rows into one table.
 
     A row that is refused is refused alike in all ways: by the same error, and with all others of the call.
 
     Args:
-        mapping: the mapping of the rows.
-        statements: the statements for one row.
+        table: the table.
+        columns: its columns as they stand in a row, each with the type of its values; a row may go on behind them.
     """
 
-    def __init__(self, mapping: AnyMapping, statements: Statements) -> None:
-        self._mapping = mapping
-        self._statements = statements
+    def __init__(self, table: sa.Table, columns: Sequence[tuple[AnyColumn, AnyType]]) -> None:
+        self._table = table
+        self._columns = columns
+        self._names = [f"_c{at}" for at in range(len(columns))]
+        self._statement = sa.insert(table).values(
+            {column: sa.bindparam(name, type_=kind) for name, (column, kind) in zip(self._names, columns, strict=True)}
+        )
         self._plans: WeakKeyDictionary[sa.Dialect, _Plan] = WeakKeyDictionary()
 
     def insert(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
@@ -70,26 +71,29 @@ class Insertion:
         if len(rows) >= MANY and "schema_translate_map" not in connection.get_execution_options():
             plan = self._plan(connection.dialect)
             copied = plan.copied if len(rows) >= COPIED else None
-            if copied is not None and not can_copy(connection, self._mapping.table):
+            if copied is not None and not can_copy(connection, self._table):
                 copied = None
             if copied is not None or plan.statement is not None:
                 for start in range(0, len(rows), _ROWS_AT_ONCE):
                     self._insert_many(connection, plan, copied, rows[start : start + _ROWS_AT_ONCE])
                 return
-        parameters = [self._statements.insert_parameters(row) for row in rows]
-        connection.execute(self._statements.insert, parameters)
+        self._insert_by_statement(connection, rows)
+
+    def _insert_by_statement(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
+        connection.execute(self._statement, [dict(zip(self._names, row, strict=False)) for row in rows])
 
     def _insert_many(
         self, connection: sa.Connection, plan: _Plan, copied: CopiedTypes | None, rows: Sequence[Row]
     ) -> None:
         values = list(_converted(plan.converters, rows))
         if copied is not None and copied.fit(values):
-            copy_rows(connection, self._mapping.table, self._mapping.columns, list(zip(*values, strict=True)))
+            columns = [column for column, _ in self._columns]
+            copy_rows(connection, self._table, columns, list(zip(*values, strict=True)))
         elif plan.statement is not None:
             ordered = zip(*(values[position] for position in plan.order), strict=True)
             connection.exec_driver_sql(plan.statement, list(ordered))
         else:
-            connection.execute(self._statements.insert, [self._statements.insert_parameters(row) for row in rows])
+            self._insert_by_statement(connection, rows)
 
     def _plan(self, dialect: sa.Dialect) -> _Plan:
         plan = self._plans.get(dialect)
@@ -98,23 +102,17 @@ class Insertion:
         return plan
 
     def _make_plan(self, dialect: sa.Dialect) -> _Plan:
-        columns = self._mapping.columns
-        compiled = self._statements.insert.compile(dialect=dialect)
+        compiled = self._statement.compile(dialect=dialect)
         if getattr(compiled, "insert_prefetch", ()):
             # SQLAlchemy computes a value for each row, for a column that the entity does not know.
             return _Plan(None, (), (), None)
         names: Sequence[str] | None = getattr(compiled, "positiontup", None)
-        at = {name: position for position, name in self._statements.cells(range(len(columns)))}
         return _Plan(
             None if names is None else str(compiled),
-            tuple(at[name] for name in names or ()),
-            tuple(_converter(column, dialect) for column in columns),
-            CopiedTypes.of(columns, dialect),
+            tuple(map(self._names.index, names or ())),
+            tuple(kind.dialect_impl(dialect).bind_processor(dialect) for _, kind in self._columns),
+            CopiedTypes.of(self._columns, dialect),
         )
-
-
-def _converter(column: AnyColumn, dialect: sa.Dialect) -> _Convert | None:
-    return value_type(column).dialect_impl(dialect).bind_processor(dialect)
 
 
 def _converted(converters: Sequence[_Convert | None], rows: Sequence[Row]) -> Iterator[Sequence[Any]]:
@@ -123,7 +121,7 @@ def _converted(converters: Sequence[_Convert | None], rows: Sequence[Row]) -> It
     Raises:
         StatementError: a value is not one of its column's; as SQLAlchemy says it.
     """
-    for convert, values in zip(converters, zip(*rows, strict=True), strict=True):
+    for convert, values in zip(converters, zip(*rows, strict=True), strict=False):
         try:
             yield values if convert is None else list(map(convert, values))
         except Exception as error:

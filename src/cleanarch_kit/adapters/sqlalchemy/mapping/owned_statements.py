@@ -7,6 +7,7 @@ from typing import TypeAlias
 import sqlalchemy as sa
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement, AnyType, Parameters, Row
+from cleanarch_kit.adapters.sqlalchemy.mapping.insertion import Insertion
 
 __all__ = ["OwnedStatements"]
 
@@ -44,7 +45,7 @@ class OwnedStatements:
         self._owner = owner
         self._found = [(f"_k{at}", at) for at in (*owner, *key)]
         self._position = position
-        self._insert = sa.insert(table).values({column: self._bound(at) for at, (column, _) in enumerate(columns)})
+        self._insertion = Insertion(table, columns)
         self._delete = sa.delete(table).where(*self._equal((*owner, *key)))
         self._delete_all = sa.delete(table).where(*self._equal(owner))
         self._update = lru_cache(maxsize=_UPDATES)(self._build_update)
@@ -52,7 +53,7 @@ class OwnedStatements:
     def insert(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
         """Insert rows."""
         if rows:
-            connection.execute(self._insert, [dict(zip(self._names, row, strict=False)) for row in rows])
+            self._insertion.insert(connection, rows)
 
     def delete(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
         """Delete rows."""

@@ -18,6 +18,7 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.scoped_statements import ScopedSt
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import Statements, selected_columns
 from cleanarch_kit.adapters.sqlalchemy.searching.conditions import compile_condition
 from cleanarch_kit.adapters.sqlalchemy.searching.searches import Searches
+from cleanarch_kit.adapters.sqlalchemy.types import stored_type
 from cleanarch_kit.application.ports.repository import Identified
 from cleanarch_kit.application.tracking.data_mapper import Tracked
 from cleanarch_kit.domain.criteria import Node, parametrise
@@ -54,7 +55,7 @@ class RowMapper(BulkMapper[EntityT]):
         super().__init__(mapping)
         statements = Statements(mapping)
         self.run_by(statements, Batches(mapping, statements))
-        self._insertion = Insertion(mapping, statements)
+        self._insertion = Insertion(mapping.table, [(column, stored_type(column)) for column in mapping.columns])
         self._searches: dict[str, Searches] = {}
         self.definition: tuple[object, ...] = mapping.columns
         self._scoped: dict[Hashable, tuple[ScopedStatements, Batches]] = {}

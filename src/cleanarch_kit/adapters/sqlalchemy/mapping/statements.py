@@ -33,7 +33,6 @@ class Statements:
         shared: the names of the conditions' parameters, which are the same for all rows.
         executes_many: whether `update` can be executed with several sets of parameters at once.
         locks_what_it_examines: whether a locking `by_id` locks rows that it does not give, so that one looks first.
-        insert: writes one row, or several with several sets of parameters.
         delete: deletes the row with a certain identity and, where there is one, version.
         delete_by_id: deletes the row with a certain identity.
     """
@@ -49,15 +48,11 @@ class Statements:
         self._identity = [f"_id{at}" for at in range(len(mapping.identity_positions))]
         self._settable = tuple(at for at in range(len(columns)) if at not in mapping.identity_positions)
         identity = {columns[at]: name for at, name in zip(mapping.identity_positions, self._identity, strict=True)}
-        cells = dict(zip(columns, self._cells, strict=True))
         self._same_identity = sa.and_(*_equal(identity), *within)
         self._same_row = self._same_identity
         if mapping.version_position is not None:
             version = columns[mapping.version_position]
             self._same_row = sa.and_(self._same_identity, *_equal({version: "_version"}))
-        self.insert = sa.insert(table).values(
-            {column: sa.bindparam(name, type_=stored_type(column)) for column, name in cells.items()}
-        )
         self.delete = sa.delete(table).where(self._same_row)
         self.delete_by_id = sa.delete(table).where(self._same_identity)
         self.by_id = lru_cache(maxsize=None)(self._by_id)
@@ -66,10 +61,6 @@ class Statements:
     def scope_parameters(self) -> Parameters:
         """The parameters of the conditions that every row must meet."""
         return {}
-
-    def insert_parameters(self, row: Row) -> Parameters:
-        """The parameters of `insert`."""
-        return dict(zip(self._cells, row, strict=True))
 
     def identity_parameters(self, identity: object) -> Parameters:
         """The parameters that name a row by its identity."""
