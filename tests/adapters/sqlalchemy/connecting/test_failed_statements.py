@@ -108,6 +108,26 @@ async def test_what_a_session_cannot_write_can_be_swallowed_in_a_savepoint_only(
     assert await stored(engine) == [1, 2]
 
 
+async def test_a_session_first_made_in_a_savepoint_goes_on_after_what_it_could_not_write(
+    engine: AsyncEngine, sessions: Sessions
+) -> None:
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        await (await unit.connection()).execute(items.insert(), {"id": 1})
+        with suppress(DBAPIError):
+            async with unit.savepoint():
+                session = unit.session
+                session.add(Item(id=1))
+                await session.flush()
+        session.add(Item(id=2))
+        with pytest.raises(UnitOfWorkStateError):
+            async with unit.savepoint():
+                session.add(Item(id=1))
+                with suppress(DBAPIError):
+                    await session.flush()
+        session.add(Item(id=3))
+    assert await stored(engine) == [1, 2, 3]
+
+
 @postgresql
 async def test_the_next_statement_says_what_happened(sql_subject: Subject, sessions: Sessions) -> None:
     with pytest.raises(UnitOfWorkStateError, match="a statement of this unit of work has failed"):
