@@ -115,9 +115,9 @@ async def test_a_session_first_made_in_a_savepoint_goes_on_after_what_it_could_n
         await (await unit.connection()).execute(items.insert(), {"id": 1})
         with suppress(DBAPIError):
             async with unit.savepoint():
-                session = unit.session
-                session.add(Item(id=1))
-                await session.flush()
+                unit.session.add(Item(id=1))
+                await unit.session.flush()
+        session = unit.session
         session.add(Item(id=2))
         with pytest.raises(UnitOfWorkStateError):
             async with unit.savepoint():
