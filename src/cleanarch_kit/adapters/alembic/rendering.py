@@ -1,13 +1,9 @@
-"""Migrations by Alembic whose columns are plain SQLAlchemy (extra ``alembic``).
+"""Migrations whose columns are plain SQLAlchemy.
 
 A column of a kit's type is written as what it stores, such as ``sa.String(length=254)``, so that a migration imports
 nothing of the kit and still runs when the kit has changed. Alembic 1.18 and later find this by themselves, through an
 entry point; `render_item` is for an ``env.py`` that names its ``autogenerate_plugins`` one by one.
 """
-
-from cleanarch_kit.application.extras import require
-
-require("alembic", "sqlalchemy", extra="alembic")
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
