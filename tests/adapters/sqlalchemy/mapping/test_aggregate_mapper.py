@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from cleanarch_kit.adapters.sqlalchemy import Owned, SqlAlchemyRepository, SqlAlchemyUnitOfWork
+from cleanarch_kit.adapters.sqlalchemy import Owned, ScalarType, SqlAlchemyRepository, SqlAlchemyUnitOfWork
 from cleanarch_kit.domain import AggregateRoot, Entity, EntityId, Money, any_, change, everything
 from cleanarch_kit.errors import ConcurrencyError, DuplicateError
 from cleanarch_kit.testing import Book, BookId, Capability, Note, NoteId, Subject, UnitOfWorkContract
@@ -379,3 +380,126 @@ class TestBooksOfTwoTables(StoringContract, ConcurrencyContract, UnitOfWorkContr
         async with engine.begin() as connection:
             await connection.run_sync(two_tables.create_all)
         return Subject(partial(SqlAlchemyUnitOfWork, sessions), SqlBooks, SqlNotes)
+
+
+class TreeId(EntityId): ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """A key of two columns."""
+
+    row: int
+    column: str
+
+
+@dataclass
+class Fruit:
+    name: str
+    ripe_at: datetime
+
+
+@dataclass
+class Twig:
+    at: Place
+    fruits: dict[str, Fruit] = field(default_factory=dict[str, Fruit])
+
+
+@dataclass
+class Branch:
+    number: int
+    twigs: list[Twig] = field(default_factory=list[Twig])
+
+
+@dataclass(kw_only=True)
+class Tree(AggregateRoot[TreeId]):
+    branches: list[Branch] = field(default_factory=list[Branch])
+
+
+growing = sa.MetaData()
+trees = sa.Table(
+    "trees", growing, sa.Column("id", ScalarType(TreeId), primary_key=True), sa.Column("version", sa.Integer)
+)
+branches = sa.Table(
+    "branches",
+    growing,
+    sa.Column("tree", sa.Uuid, sa.ForeignKey("trees.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+)
+twigs = sa.Table(
+    "twigs",
+    growing,
+    sa.Column("tree", sa.Uuid, primary_key=True),
+    sa.Column("branch", sa.Integer, primary_key=True),
+    sa.Column("at_row", sa.Integer, primary_key=True),
+    sa.Column("at_column", sa.String(5), primary_key=True),
+    sa.ForeignKeyConstraint(["tree", "branch"], ["branches.tree", "branches.number"]),
+)
+fruits = sa.Table(
+    "fruits",
+    growing,
+    sa.Column("tree", sa.Uuid, primary_key=True),
+    sa.Column("branch", sa.Integer, primary_key=True),
+    sa.Column("row", sa.Integer, primary_key=True),
+    sa.Column("column", sa.String(5), primary_key=True),
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("ripe_at", sa.DateTime(timezone=True)),
+    sa.ForeignKeyConstraint(
+        ["tree", "branch", "row", "column"], ["twigs.tree", "twigs.branch", "twigs.at_row", "twigs.at_column"]
+    ),
+)
+
+
+class SqlTrees(SqlAlchemyRepository[Tree, TreeId]):
+    """Three levels, each found by everything above it."""
+
+    table = trees
+    children: ClassVar = {
+        "branches": Owned(
+            branches,
+            key="number",
+            children={
+                "twigs": Owned(twigs, key="at", children={"fruits": Owned(fruits, key="name", position="place")})
+            },
+        )
+    }
+
+
+@pytest.mark.parametrize("database", ["sqlite", "asyncpg", "asyncmy"], indirect=True)
+async def test_three_levels_are_found_by_everything_above_them(engine: AsyncEngine, sessions: Sessions) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(growing.create_all)
+    noon = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    pear, plum = Fruit("pear", noon), Fruit("plum", noon)
+    both = {"plum": plum, "pear": pear}
+    trees = [
+        Tree(id=TreeId.new(), branches=[Branch(1, [Twig(Place(1, "a"), dict(both)), Twig(Place(2, "a"))]), Branch(2)])
+        for _ in range(3)
+    ]
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        await SqlTrees(unit).add_all(trees)
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        found = await SqlTrees(unit).get(trees[1].id)
+        assert found.branches == trees[1].branches
+        assert list(found.branches[0].twigs[0].fruits) == ["plum", "pear"]
+        twig = found.branches[0].twigs.pop(0)
+        twig.fruits = {"pear": twig.fruits["pear"], "fig": Fruit("fig", noon), "plum": twig.fruits["plum"]}
+        found.branches[1].twigs.append(twig)
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        repository = SqlTrees(unit)
+        figs = await repository.list(
+            lambda t: any_(t.branches, lambda b: any_(b.twigs, lambda w: any_(w.fruits, lambda f: f.name == "fig")))
+        )
+        assert [tree.id for tree in figs] == [trees[1].id]
+        assert figs[0].version == 2
+        assert figs[0].branches == [
+            Branch(1, [Twig(Place(2, "a"))]),
+            Branch(2, [Twig(Place(1, "a"), {"pear": pear, "fig": Fruit("fig", noon), "plum": plum})]),
+        ]
+        assert list(figs[0].branches[1].twigs[0].fruits) == ["pear", "fig", "plum"]
+        assert await repository.count(lambda t: any_(t.branches, lambda b: any_(b.twigs, lambda w: w.at.row == 1))) == 3
+        assert await repository.delete(trees[0].id)
+        assert await repository.delete(trees[1].id)
+    async with engine.connect() as connection:
+        assert (await connection.execute(sa.select(sa.func.count()).select_from(fruits))).scalar() == 2

@@ -50,7 +50,7 @@ parts = sa.Table(
 )
 mapping = EntityMapping(Box, boxes, MappingRules(elsewhere=("items",)))
 rows = OwnedRows(
-    Owner(mapping, mapping.columns, [[boxes.c.id]]),
+    Owner.root(mapping),
     "items",
     Owned(items, key="number", children={"parts": Owned(parts, key="name")}),
 )

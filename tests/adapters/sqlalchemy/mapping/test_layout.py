@@ -60,7 +60,7 @@ OTHERS = ("box", "rank", "hidden")
 def box(cls: type[Box] | type[Strict] = Box, *, validate: bool = False) -> Owner:
     rules = MappingRules(elsewhere=("items", "chosen", "ranked", "lid"), validate=validate)
     mapping: EntityMapping[Box | Strict] = EntityMapping(cls, boxes, rules)
-    return Owner(mapping, mapping.columns, [[boxes.c.id]])
+    return Owner.root(mapping)
 
 
 def test_a_row_has_the_fields_then_the_position_then_the_owner() -> None:

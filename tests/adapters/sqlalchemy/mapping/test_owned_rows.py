@@ -62,7 +62,7 @@ lids = sa.Table(
 
 def rows_of(name: str, owned: Owned) -> OwnedRows:
     mapping = EntityMapping(Box, boxes, MappingRules(elsewhere=("items", "lid")))
-    return OwnedRows(Owner(mapping, mapping.columns, [[boxes.c.id]]), name, owned)
+    return OwnedRows(Owner.root(mapping), name, owned)
 
 
 def items_of_boxes() -> OwnedRows:

@@ -62,7 +62,7 @@ def connection() -> Iterator[sa.Connection]:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 64, 512, 513, 5_500])
 def test_the_rows_of_any_number_of_owners_are_read(connection: sa.Connection, count: int) -> None:
-    selects = OwnedSelects(lay_out(Owner(single, single.columns, [[boxes.c.number]]), "items", Owned(numbered, "name")))
+    selects = OwnedSelects(lay_out(Owner.root(single), "items", Owned(numbered, "name")))
     found = selects.rows(connection, list(range(count)))
     assert sorted(found) == sorted((name, box) for box in range(count) for name in "ab")
     if count <= 512:
@@ -70,13 +70,13 @@ def test_the_rows_of_any_number_of_owners_are_read(connection: sa.Connection, co
 
 
 def test_owners_of_several_columns_are_found(connection: sa.Connection) -> None:
-    owner = Owner(mapping, mapping.columns, [[boxes.c.room, boxes.c.number]])
+    owner = Owner.root(mapping)
     selects = OwnedSelects(lay_out(owner, "items", Owned(items, "name")))
     assert sorted(selects.rows(connection, [(1, 3), (2, 4), (1, 0)])) == [("x", 1, 0), ("x", 1, 3)]
 
 
 def test_numbers_up_to_the_same_power_of_two_share_a_statement(connection: sa.Connection) -> None:
-    selects = OwnedSelects(lay_out(Owner(single, single.columns, [[boxes.c.number]]), "items", Owned(numbered, "name")))
+    selects = OwnedSelects(lay_out(Owner.root(single), "items", Owned(numbered, "name")))
     seen: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:

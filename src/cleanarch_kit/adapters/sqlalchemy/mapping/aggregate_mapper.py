@@ -46,7 +46,7 @@ class AggregateMapper(RowMapper[EntityT]):
         self._unscoped = self.statements
         self.definition = (*mapping.columns, *owned.items())
         self._width = width = len(mapping.columns)
-        root = Owner(mapping, mapping.columns, [[mapping.columns[at] for at in mapping.identity_positions]])
+        root = Owner.root(mapping)
         self._collections = [(at, OwnedRows(root, name, how)) for at, (name, how) in enumerate(owned.items(), width)]
 
     def snapshot(self, entity: EntityT) -> object:

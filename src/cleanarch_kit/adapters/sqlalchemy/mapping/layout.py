@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import MISSING, dataclass, fields
 from operator import itemgetter
+from typing import Self
 
 import sqlalchemy as sa
 
@@ -24,13 +25,19 @@ class Owner:
 
     Attributes:
         mapping: its mapping.
-        columns: the columns of its row.
+        columns: the columns of its row, each with the type of its values.
         identities: groups of them, each of which tells the row from all others.
     """
 
     mapping: AnyMapping
-    columns: Sequence[AnyColumn]
+    columns: Sequence[tuple[AnyColumn, AnyType]]
     identities: Sequence[Collection[AnyColumn]]
+
+    @classmethod
+    def root(cls, mapping: AnyMapping) -> Self:
+        """An aggregate."""
+        columns = [(column, stored_type(column)) for column in mapping.columns]
+        return cls(mapping, columns, [[mapping.columns[at] for at in mapping.identity_positions]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,8 @@ class Layout:
     def columns(self) -> list[tuple[AnyColumn, AnyType]]:
         """The columns of a row, each with the type of its values; those of the owner have the owner's types."""
         own = [*self.mapping.columns, *(() if self.position is None else (self.position,))]
-        types = [stored_type(column) for column in (*own, *self.reference.referred)]
-        return list(zip((*own, *self.reference.columns), types, strict=True))
+        refers = zip(self.reference.columns, self.reference.types, strict=True)
+        return [*((column, stored_type(column)) for column in own), *refers]
 
     @property
     def refers(self) -> range:
@@ -125,7 +132,7 @@ def lay_out(owner: Owner, name: str, owned: Owned) -> Layout:
     keys = (owned.key,) if isinstance(owned.key, str) else owned.key
     holder = holder_of(entity, name, keys if owned.keyed_by is None else (owned.keyed_by,))
     _refuse_what_does_not_fit(where, owner.mapping, holder, owned)
-    reference = find_reference(table, entity.__name__, owner.identities)
+    reference = find_reference(table, entity.__name__, owner.identities, dict(owner.columns))
     position = None if owned.position is None else table.c.get(owned.position)
     if holder.alone and not set(keys) <= set(getattr(holder.item_type, "__dataclass_fields__", ())):
         keys = ()

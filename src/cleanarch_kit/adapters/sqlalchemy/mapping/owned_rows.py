@@ -46,10 +46,10 @@ class OwnedRows:
 
     def __init__(self, owner: Owner, name: str, owned: Owned) -> None:
         layout = lay_out(owner, name, owned)
-        columns = [column for column, _ in layout.columns]
-        self.width = len(columns)
+        self.width = len(layout.columns)
         self.key, self._owner_of = getter(layout.key), getter(layout.refers)
-        self.reference = getter([list(owner.columns).index(column) for column in layout.reference.referred])
+        at = {column: number for number, (column, _) in enumerate(owner.columns)}
+        self.reference = getter([at[column] for column in layout.reference.referred])
         self.unique = layout.exchangeable
         self.statements = OwnedStatements(owned.table, layout.columns, layout.refers, layout.key, layout.parked)
         self._owner, self._name = owner.mapping.entity_type, name
@@ -59,7 +59,7 @@ class OwnedRows:
         self._single_reference = len(layout.refers) == 1
         self._key_of = _object_key(layout)
         self._selects = OwnedSelects(layout)
-        here = Owner(layout.mapping, columns, layout.identities)
+        here = Owner(layout.mapping, layout.columns, layout.identities)
         owned_by_it = enumerate(owned.children.items(), self.width)
         self.nested = tuple((at, OwnedRows(here, its_name, its)) for at, (its_name, its) in owned_by_it)
         owner.mapping.children[name] = Child(layout.mapping, layout.reference)

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyElement, AnySelect, Row
 from cleanarch_kit.adapters.sqlalchemy.mapping.layout import Layout
 from cleanarch_kit.adapters.sqlalchemy.mapping.statements import selected_columns
-from cleanarch_kit.adapters.sqlalchemy.types import value_type
 
 __all__ = ["OwnedSelects"]
 
@@ -34,7 +33,7 @@ class OwnedSelects:
         mapping, refers = layout.mapping, layout.reference.values
         position = () if layout.position is None else (layout.position,)
         order = position or [mapping.columns[at] for at in mapping.identity_positions]
-        self._types = [value_type(column) for column in layout.reference.referred]
+        self._types = layout.reference.types
         self._owner: AnyElement = refers[0] if len(refers) == 1 else sa.tuple_(*refers)
         self._rows = sa.select(*selected_columns(mapping), *position, *refers).order_by(*order)
         self._many = self._rows.where(self._owner.in_(sa.bindparam("_owners", expanding=True)))
