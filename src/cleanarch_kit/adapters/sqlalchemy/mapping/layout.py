@@ -49,6 +49,7 @@ class Layout:
         holder: how the owner's field holds the objects.
         mapping: where the fields of an object lie.
         reference: how a row refers to its owner's.
+        types: the types of the values by which it does, as the owner's row has them.
         position: the column that keeps the order, if there is one.
         keys: the fields that are the key; none where the position is, or where an object is alone.
     """
@@ -57,6 +58,7 @@ class Layout:
     holder: Holder
     mapping: AnyMapping
     reference: Reference
+    types: Sequence[AnyType]
     position: AnyColumn | None
     keys: tuple[str, ...]
 
@@ -64,7 +66,7 @@ class Layout:
     def columns(self) -> list[tuple[AnyColumn, AnyType]]:
         """The columns of a row, each with the type of its values; those of the owner have the owner's types."""
         own = [*self.mapping.columns, *(() if self.position is None else (self.position,))]
-        refers = zip(self.reference.columns, self.reference.types, strict=True)
+        refers = zip(self.reference.columns, self.types, strict=True)
         return [*((column, stored_type(column)) for column in own), *refers]
 
     @property
@@ -132,7 +134,7 @@ def lay_out(owner: Owner, name: str, owned: Owned) -> Layout:
     keys = (owned.key,) if isinstance(owned.key, str) else owned.key
     holder = holder_of(entity, name, keys if owned.keyed_by is None else (owned.keyed_by,))
     _refuse_what_does_not_fit(where, owner.mapping, holder, owned)
-    reference = find_reference(table, entity.__name__, owner.identities, dict(owner.columns))
+    reference, types = find_reference(table, entity.__name__, owner.identities), dict(owner.columns)
     position = None if owned.position is None else table.c.get(owned.position)
     if holder.alone and not set(keys) <= set(getattr(holder.item_type, "__dataclass_fields__", ())):
         keys = ()
@@ -150,7 +152,7 @@ def lay_out(owner: Owner, name: str, owned: Owned) -> Layout:
             f"{holder.item_type.__name__} has a field in column {owned.position!r} of table {table.name!r},"
             f" which keeps the order of {where}: leave the field out"
         )
-    return Layout(table, holder, mapping, reference, position, keys)
+    return Layout(table, holder, mapping, reference, [types[it] for it in reference.referred], position, keys)
 
 
 def getter(positions: Sequence[int]) -> Callable[[Row], object]:

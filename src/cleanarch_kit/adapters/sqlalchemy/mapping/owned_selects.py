@@ -30,10 +30,11 @@ class OwnedSelects:
     """
 
     def __init__(self, layout: Layout) -> None:
-        mapping, refers = layout.mapping, layout.reference.values
+        mapping, columns = layout.mapping, layout.columns
+        refers = [sa.type_coerce(*columns[at]) for at in layout.refers]
         position = () if layout.position is None else (layout.position,)
         order = position or [mapping.columns[at] for at in mapping.identity_positions]
-        self._types = layout.reference.types
+        self._types = layout.types
         self._owner: AnyElement = refers[0] if len(refers) == 1 else sa.tuple_(*refers)
         self._rows = sa.select(*selected_columns(mapping), *position, *refers).order_by(*order)
         self._many = self._rows.where(self._owner.in_(sa.bindparam("_owners", expanding=True)))

@@ -1,11 +1,11 @@
 """Foreign keys from the rows that are owned to those that own them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn, AnyElement, AnyType
+from cleanarch_kit.adapters.sqlalchemy._loose_types import AnyColumn
 from cleanarch_kit.errors import MappingError
 
 __all__ = ["Reference", "find_reference"]
@@ -18,34 +18,24 @@ class Reference:
     Attributes:
         columns: the columns that refer, in the table of the owned.
         referred: the columns that they refer to, each in its place, in the table of the owner.
-        types: the types of the values, as the owner's row has them.
     """
 
     columns: tuple[AnyColumn, ...]
     referred: tuple[AnyColumn, ...]
-    types: tuple[AnyType, ...]
 
     @property
     def joined(self) -> sa.ColumnElement[bool]:
         """The condition under which a row belongs to a row of the owner's table."""
         return sa.and_(*(mine == theirs for mine, theirs in zip(self.columns, self.referred, strict=True)))
 
-    @property
-    def values(self) -> list[AnyElement]:
-        """The columns that refer, with values as the owner's row has them."""
-        return [sa.type_coerce(mine, kind) for mine, kind in zip(self.columns, self.types, strict=True)]
 
-
-def find_reference(
-    table: sa.Table, owner: str, identities: Sequence[Collection[AnyColumn]], types: Mapping[AnyColumn, AnyType]
-) -> Reference:
+def find_reference(table: sa.Table, owner: str, identities: Sequence[Collection[AnyColumn]]) -> Reference:
     """Find the foreign key that refers to the rows of the owner.
 
     Args:
         table: the table of the owned.
         owner: the owner's name.
         identities: the columns of the owner's row, each group of which tells it from all others; the best first.
-        types: the types of the values in these columns.
 
     Raises:
         MappingError: there is none.
@@ -57,7 +47,7 @@ def find_reference(
                 order = list(identity)
                 pairs.sort(key=lambda pair: order.index(pair[1]))
                 mine, theirs = zip(*pairs, strict=True)
-                return Reference(mine, theirs, tuple(types[column] for column in theirs))
+                return Reference(mine, theirs)
     raise MappingError(
         f"table {table.name!r} has no foreign key to {', '.join(str(column) for column in identities[0])},"
         f" by which the rows of one {owner} are found"
