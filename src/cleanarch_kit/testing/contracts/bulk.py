@@ -14,6 +14,7 @@ from cleanarch_kit.errors import ConcurrencyError, DuplicateError, UnitOfWorkSta
 from cleanarch_kit.testing.cancellation import cancel_everywhere
 from cleanarch_kit.testing.contracts.subject import (
     BookId,
+    BookRenamed,
     Capability,
     Note,
     NoteId,
@@ -29,6 +30,15 @@ __all__ = ["BulkContract"]
 
 class BulkContract(UpsertingContract):
     """Proves a `BulkRepository`: subclass it as `RepositoryContract`, with a subject whose repositories are such."""
+
+    async def test_events_of_many_are_published_once_and_in_order(self, subject: Subject) -> None:
+        books, publisher = [a_book() for _ in range(150)], RecordingEventPublisher()
+        async with subject.unit_of_work(publisher=publisher) as unit:
+            for number, book in enumerate(books):
+                book.rename(f"{number:03}")
+            await subject.books(unit).add_all(books)
+        assert [event.title for event in publisher.events if isinstance(event, BookRenamed)] == await subject.titles()
+        assert {book.version for book in books} == {1}
 
     async def test_what_meets_the_criteria_is_changed(self, subject: Subject) -> None:
         await subject.add_books(*(a_book(f"b{rank}", rank=rank) for rank in range(4)), a_book("none"))
