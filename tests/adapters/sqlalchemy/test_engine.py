@@ -1,7 +1,6 @@
 import asyncio
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import NullPool
 
-from cleanarch_kit.adapters.sqlalchemy import create_async_engine, session_factory
+from cleanarch_kit.adapters.sqlalchemy import SqlAlchemyUnitOfWork, create_async_engine, session_factory
 from cleanarch_kit.adapters.sqlalchemy.engine import OwnedPool
 from cleanarch_kit.errors import EngineOwnershipError
 
@@ -82,6 +81,21 @@ def test_a_second_event_loop_is_refused_and_told_what_to_do(database_url: str) -
     )
 
 
+@pytest.mark.parametrize("database", ["sqlite", "asyncpg"], indirect=True)
+def test_a_unit_of_work_on_a_second_event_loop_is_told_the_same(database_url: str) -> None:
+    engine = create_async_engine(database_url)
+
+    async def read() -> None:
+        async with SqlAlchemyUnitOfWork(session_factory(engine)) as unit:
+            await (await unit.connection()).execute(sa.text("SELECT 1"))
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        first.run(read())
+        with pytest.raises(EngineOwnershipError, match="create one engine per event loop"):
+            second.run(read())
+        first.run(engine.dispose())
+
+
 def in_child(work: Callable[[], bool]) -> int:
     child = os.fork()
     if child == 0:
@@ -93,8 +107,7 @@ def in_child(work: Callable[[], bool]) -> int:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-async def test_a_forked_process_is_refused_and_told_what_to_do(tmp_path: Path) -> None:
-    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'fork.db'}")
+async def test_a_forked_process_is_refused_and_told_what_to_do(engine: AsyncEngine) -> None:
     assert await scalar(engine, "SELECT 1") == 1
 
     def refused() -> bool:
@@ -108,7 +121,7 @@ async def test_a_forked_process_is_refused_and_told_what_to_do(tmp_path: Path) -
         return False
 
     assert in_child(refused) == 0
-    await engine.dispose()
+    assert await scalar(engine, "SELECT 1") == 1  # the parent's connections are none the worse for it
 
 
 def test_a_pool_of_ones_own_is_left_alone() -> None:
