@@ -12,6 +12,7 @@ from cleanarch_kit.application import PendingEvent
 from cleanarch_kit.application.tracking.change_tracker import ChangeTracker, Flush
 from cleanarch_kit.application.tracking.data_mapper import Tracked
 from cleanarch_kit.domain import AggregateRoot, DomainEvent
+from cleanarch_kit.errors import DuplicateError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,43 @@ def test_neighbours_of_one_type_are_inserted_together_in_the_order_of_adding(tra
     tracker.add(roots, Root(id=3))
     flush = collected(tracker)
     assert [[tracked.entity.id for tracked in batch] for _, batch, _ in flush.inserts] == [[1, 2], [1], [3]]
+
+
+async def test_neighbours_of_one_type_are_deleted_together_in_the_order_of_removing(
+    tracker: Tracker, connection: InMemoryTransaction
+) -> None:
+    roots = tracker.identity_map(InMemoryMapper(Root))
+    tracker.add(roots, *(Root(id=number) for number in (1, 2, 3)))
+    await collected(tracker).write(connection)
+    for number in (3, 1):
+        tracker.remove(roots, roots.by_id[number])
+    assert [[tracked.entity.id for tracked in batch] for _, batch in collected(tracker).deletes] == [[3, 1]]
+
+
+async def test_what_is_written_otherwise_is_no_neighbour(tracker: Tracker, connection: InMemoryTransaction) -> None:
+    written: list[list[int]] = []
+
+    async def write(_connection: InMemoryTransaction, batch: Sequence[Tracked[Root]]) -> None:
+        written.append([tracked.entity.id for tracked in batch])
+
+    roots = tracker.identity_map(InMemoryMapper(Root))
+    tracker.add(roots, Root(id=1))
+    tracker.add(roots, Root(id=2), Root(id=3), write=write)
+    tracker.add(roots, Root(id=4))
+    flush = collected(tracker)
+    await flush.write(connection)
+    assert [len(batch) for _, batch, _ in flush.inserts] == [1, 2, 1]
+    assert written == [[2, 3]]
+    assert {tracked.version for tracked in roots.by_id.values()} == {1}
+
+
+async def test_a_second_object_with_an_identity_is_refused(tracker: Tracker) -> None:
+    roots = tracker.identity_map(InMemoryMapper(Root))
+    root = Root(id=1)
+    tracker.add(roots, root, root)
+    with pytest.raises(DuplicateError):
+        tracker.add(roots, Root(id=2), Root(id=1))
+    assert [[tracked.entity.id for tracked in batch] for _, batch, _ in collected(tracker).inserts] == [[1, 2]]
 
 
 async def test_what_was_written_is_not_written_again(tracker: Tracker, connection: InMemoryTransaction) -> None:
