@@ -128,6 +128,8 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
         except BaseException as error:
             await self._abandon(error)
             raise
+        if self.guard.phase is Phase.ENDED:  # another task has failed meanwhile and is rolling it back
+            self.guard.check()
         self._end()
         follows = self._after.needed or self.tracker.recorded
         await self._ending.commit(self.tracker.abandon, self._follow if follows else None)
