@@ -1,6 +1,10 @@
 """The repository over SQLAlchemy's ORM keeps the same contracts; and what is its own."""
 
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import ClassVar, cast
 
 import pytest
@@ -11,7 +15,14 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.schema import SchemaItem
 
 from cleanarch_kit import testing
-from cleanarch_kit.adapters.sqlalchemy import OrmRepository, ScalarType, SqlAlchemyUnitOfWork, UtcDateTime
+from cleanarch_kit.adapters.sqlalchemy import (
+    OrmRepository,
+    ScalarType,
+    SqlAlchemyUnitOfWork,
+    UtcDateTime,
+    create_async_engine,
+    session_factory,
+)
 from cleanarch_kit.application import SearchableRepository, SortFields
 from cleanarch_kit.domain import Money
 from cleanarch_kit.testing import (
@@ -22,8 +33,9 @@ from cleanarch_kit.testing import (
     ScopeContract,
     Subject,
     UnitOfWorkContract,
+    keep_tenants_apart,
 )
-from cleanarch_kit.testing.contracts import concurrency, scoping, storing
+from cleanarch_kit.testing.contracts import concurrency, scoping, storing, tenant_operations
 from cleanarch_kit.testing.contracts import subject as samples
 
 SQLITE = frozenset(Capability) - {Capability.CONCURRENT_WRITERS, Capability.LOCKS, Capability.SKIP_LOCKED}
@@ -204,3 +216,22 @@ class TestSqliteScopes(OrmScopes):
 @pytest.mark.parametrize("database", ["asyncpg"], indirect=True)
 class TestPostgresqlScopes(OrmScopes):
     """Every capability is declared."""
+
+
+def test_it_keeps_tenants_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenant_operations, "Book", Declarative.Book)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'orm.db'}")
+
+    @asynccontextmanager
+    async def subjects() -> AsyncGenerator[Mapping[str, Subject]]:
+        async with engine.begin() as connection:
+            await connection.run_sync(Base.metadata.drop_all)
+            await connection.run_sync(Base.metadata.create_all)
+        unit = partial(SqlAlchemyUnitOfWork, session_factory(engine))
+        books = cast("Callable[[object], SearchableRepository[testing.Book, BookId]]", Declarative.Books)
+        notes = cast("Callable[[object], SearchableRepository[testing.Note, NoteId]]", Declarative.Notes)
+        yield {"orm": Subject(unit, books, notes)}
+
+    with asyncio.Runner() as runner:
+        keep_tenants_apart(subjects, runner=runner, examples=20)
+        runner.run(engine.dispose())
