@@ -377,3 +377,24 @@ async def test_a_commit_does_not_go_on_behind_a_rollback() -> None:
         await commit
     async with InMemoryUnitOfWork(store) as unit:
         assert await Things(unit).count() == 0
+
+
+async def test_it_is_rolled_back_although_an_entity_refuses_its_events(store: InMemoryStore) -> None:
+    class Sealed(Thing):
+        sealed = False
+
+        def record_event(self, event: DomainEvent) -> None:
+            if self.sealed:
+                raise RuntimeError("sealed")
+            super().record_event(event)
+
+    made = Sealed(id=ThingId.new(), name="")
+    made.call("a")
+    with pytest.raises(RuntimeError, match="sealed"):
+        async with InMemoryUnitOfWork(store) as unit:
+            await Things(unit).add(made)
+            await unit.flush()
+            made.sealed = True
+            raise KeyError
+    async with InMemoryUnitOfWork(store) as unit:
+        await Things(unit).add(Thing(id=made.id, name="a"))

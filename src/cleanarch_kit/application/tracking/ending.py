@@ -92,8 +92,10 @@ class Ending(Generic[ConnectionT]):
         except BaseException as error:
             deadline.disarm()
             if not deadline.expired and not isinstance(error, CommitOutcomeUnknownError | CancelledError):
-                take_back()
-                await self._roll_back(error)
+                try:
+                    take_back()
+                finally:
+                    await self._roll_back(error)
                 raise
             await self._release(Deadline(self._timeout))
             await self._after.invalidate()

@@ -236,8 +236,10 @@ class TrackingUnitOfWork(UnitOfWork, Generic[ConnectionT]):
 
     async def _abandon(self, error: BaseException | None) -> None:
         self._end()
-        self.tracker.abandon()
-        await self._ending.roll_back(error)
+        try:
+            self.tracker.abandon()
+        finally:  # whatever an entity does when it gets its events back
+            await self._ending.roll_back(error)
 
     def _end(self) -> None:
         self.guard.end()

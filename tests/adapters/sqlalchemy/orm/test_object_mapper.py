@@ -461,3 +461,20 @@ async def test_a_stream_gives_objects_that_are_in_no_session(sessions: Sessions)
         ]
         assert seen[1] is not tracked
         assert all(order not in unit.session for order in seen)
+
+
+@sqlite_only
+async def test_what_another_object_replaced_in_a_savepoint_comes_back_with_it(sessions: Sessions) -> None:
+    await store(sessions, an_order(1, "a"))
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        orders = Orders(unit)
+        found = await orders.get(1)
+        with pytest.raises(KeyError):
+            async with unit.savepoint():
+                found.title = "changed"
+                await orders.delete(1)
+                await orders.add(an_order(1, "b"))
+                await unit.flush()
+                raise KeyError
+        await unit.rollback()
+    assert (found.version, found.title, texts(found)) == (1, "order 1", ["a"])

@@ -62,6 +62,7 @@ class TrackedSession:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._classes: list[TrackedObjects] = []
+        self._attached: dict[int, object] = {}
         session.autoflush = False
         event.listen(session, "do_orm_execute", _refuse_lazy_load)
         keep_objects_of(session, self._objects)
@@ -77,6 +78,7 @@ class TrackedSession:
         Raises:
             UnitOfWorkStateError: it is in another session, or another object with its identity is in this one.
         """
+        self._attached[id(entity)] = entity
         if entity not in self.session:
             try:
                 self.session.add(entity)
@@ -125,10 +127,11 @@ class TrackedSession:
                 tracked.version = entity.version - 1  # it is counted up with the status
 
     def _objects(self) -> Iterator[object]:
-        for objects in self._classes:
-            for tracked in objects.tracked():
-                yield tracked.entity
-                yield from owned_objects(tracked.entity)
+        """What is tracked, and what was until another object took its identity."""
+        tracked = {id(it.entity): it.entity for objects in self._classes for it in objects.tracked()}
+        for entity in (self._attached | tracked).values():
+            yield entity
+            yield from owned_objects(entity)
 
     def _suspects(self) -> Iterator[_Suspect]:
         """What is about to be updated or deleted; its version is checked against the one that is tracked."""
