@@ -79,7 +79,10 @@ class Statements:
         Returns:
             The positions, for `update`, and the parameters.
         """
-        changed = self._settable if before is None else tuple(at for at in self._settable if now[at] != before[at])
+        if before is None:
+            changed = self._settable
+        else:  # what is the same object needs no comparison, which for a UUID is a call
+            changed = tuple([at for at in self._settable if now[at] is not before[at] and now[at] != before[at]])
         return changed, {self._cells[at]: now[at] for at in changed}
 
     def cells(self, positions: Sequence[int]) -> list[tuple[int, str]]:
