@@ -366,15 +366,16 @@ async def test_units_know_the_one_around_them(store: InMemoryStore) -> None:
 async def test_a_commit_does_not_go_on_behind_a_rollback() -> None:
     """Another task that is refused meanwhile fails the block: the store must not be asked for both at once."""
     store = InMemoryStore()
+    commits: list[asyncio.Task[None]] = []
     with pytest.raises(UnitOfWorkStateError, match="in use by another task"):
         async with InMemoryUnitOfWork(store) as unit:
             things = Things(unit)
             await things.add(thing("lost"))
-            commit = asyncio.create_task(unit.commit())
+            commits.append(asyncio.create_task(unit.commit()))
             await asyncio.sleep(0)
             await things.count()
     with pytest.raises(UnitOfWorkStateError, match="has ended"):
-        await commit
+        await commits[0]
     async with InMemoryUnitOfWork(store) as unit:
         assert await Things(unit).count() == 0
 
