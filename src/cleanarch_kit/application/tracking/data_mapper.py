@@ -83,6 +83,10 @@ class DataMapper(ABC, Generic[EntityT, ConnectionT]):
         """
         return [at for at, same in enumerate(map(eq, map(self.snapshot, entities), snapshots)) if not same]
 
+    def holds(self, entity: EntityT, snapshot: object) -> bool:
+        """Whether an object has the state of a snapshot, so that it need not be restored."""
+        return self.snapshot(entity) == snapshot
+
     @abstractmethod
     def restore(self, entity: EntityT, snapshot: object) -> None:
         """Give an object the state of a snapshot. Pending events are not its business."""

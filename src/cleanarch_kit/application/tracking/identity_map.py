@@ -219,7 +219,7 @@ class IdentityMap(Generic[EntityT, ConnectionT]):
     def _is_as_stored(self, tracked: Tracked[EntityT]) -> bool:
         """Whether an entity is in the state of the store; what cannot be stored at all is not."""
         with suppress(Exception):
-            return self.mapper.snapshot(tracked.entity) == tracked.snapshot
+            return self.mapper.holds(tracked.entity, tracked.snapshot)
         return False
 
     def _look_through(self) -> None:

@@ -478,3 +478,17 @@ async def test_what_another_object_replaced_in_a_savepoint_comes_back_with_it(se
                 raise KeyError
         await unit.rollback()
     assert (found.version, found.title, texts(found)) == (1, "order 1", ["a"])
+
+
+@sqlite_only
+async def test_what_was_changed_to_and_fro_in_a_savepoint_is_not_written_after_it(sessions: Sessions) -> None:
+    await store(sessions, an_order(1, "a"))
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        found = await Orders(unit).get(1)
+        with pytest.raises(KeyError):
+            async with unit.savepoint():
+                for title in ("changed", "order 1"):
+                    found.title = title
+                    await unit.flush()
+                raise KeyError
+    assert (await stored(sessions)).version == 1

@@ -81,6 +81,11 @@ class ObjectMapper(DataMapper[EntityT, UnitConnection]):
         entity: EntityT = cast("Row", snapshot)[-1].instance
         return entity
 
+    def holds(self, entity: EntityT, snapshot: object) -> bool:
+        """Whether an object has the state of a row, and the session nothing of it to write. See `DataMapper.holds`."""
+        session = state_of(entity).session
+        return (session is None or entity not in session.dirty) and super().holds(entity, snapshot)
+
     def restore(self, entity: EntityT, snapshot: object) -> None:
         """Give an object the state of a row. See `DataMapper.restore`."""
         put_back(state_of(entity).session, entity, cast("Row", snapshot))
