@@ -32,8 +32,9 @@ def floors() -> Iterator[tuple[str, str]]:
 def test_the_values_cross_every_boundary_with_the_lowest_versions(tmp_path: Path) -> None:
     """They lie in front of the newest ones, which the other tests run with."""
     lowest = dict(floors())
-    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--target", str(tmp_path)]
-    subprocess.run([*pip, *map("==".join, lowest.items())], capture_output=True, check=True, timeout=300)
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-compile", "--target"]
+    pip += [str(tmp_path), *map("==".join, lowest.items())]
+    subprocess.run(pip, capture_output=True, check=True, timeout=300)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
     seen = f"from importlib.metadata import version; print(*map(version, {list(lowest)}))"
     command = [sys.executable, "-c", seen]

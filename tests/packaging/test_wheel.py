@@ -71,7 +71,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def install(wheel: Path, folder: Path, extra: str | None) -> Environment:
     venv.create(folder, with_pip=False)
     wanted = f"{wheel}[{extra}]" if extra else str(wheel)
-    tool("pip", "-qq", "--disable-pip-version-check", "--python", str(folder), "install", wanted)
+    tool("pip", "-qq", "--disable-pip-version-check", "--python", str(folder), "install", "--no-compile", wanted)
     return Environment(folder)
 
 
