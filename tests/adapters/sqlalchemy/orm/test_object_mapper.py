@@ -393,6 +393,41 @@ async def test_after_a_rollback_objects_have_their_values_and_can_be_stored_anot
 
 
 @sqlite_only
+async def test_what_a_savepoint_took_back_is_not_written_later(sessions: Sessions) -> None:
+    await store(sessions, an_order(1, "a"), an_order(2))
+    detached = await stored(sessions)
+    detached.title = detached.lines[0].text = "lost"
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        orders = Orders(unit)
+        with pytest.raises(LookupError):
+            async with unit.savepoint():
+                await orders.update(detached)
+                await unit.flush()
+                raise LookupError
+        (await orders.get(2)).title = "changed"
+    assert (detached.title, detached.version) == ("lost", 1)
+    found = [await stored(sessions, number) for number in (1, 2)]
+    assert [(order.title, order.version) for order in found] == [("order 1", 1), ("changed", 2)]
+
+
+@sqlite_only
+async def test_a_rollback_after_a_failed_flush_warns_of_nothing(sessions: Sessions) -> None:
+    await store(sessions, an_order(1))
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        orders = Orders(unit)
+        new = an_order(2)
+        await orders.add(new)
+        async with unit.savepoint():
+            await orders.add(an_order(1))
+            with pytest.raises(DuplicateError):
+                await unit.flush()
+            await unit.rollback()
+    assert new.version == 0
+    await store(sessions, new)
+    assert (await stored(sessions, 2)).version == 1
+
+
+@sqlite_only
 async def test_what_was_deleted_can_be_stored_again(sessions: Sessions) -> None:
     await store(sessions, an_order(1, "a"))
     async with SqlAlchemyUnitOfWork(sessions) as unit:

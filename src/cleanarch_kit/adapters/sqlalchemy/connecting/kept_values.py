@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstanceState, Mapper, Session
 from sqlalchemy.orm.attributes import instance_dict, set_committed_value
 from sqlalchemy.orm.collections import collection_adapter
 
-__all__ = ["keep_objects_of", "keeping_values"]
+__all__ = ["keep_objects_of", "keeping_values", "rolling_back"]
 
 _KEEPERS = "cleanarch_kit_keepers"
 
@@ -35,6 +35,18 @@ def keeping_values(session: Session) -> Generator[None]:
             state: InstanceState[Any] = sa.inspect(instance, raiseerr=True)
             if state.expired:
                 _put_back(instance, state.mapper, values)
+
+
+@contextmanager
+def rolling_back(session: Session) -> Generator[None]:
+    """A block in which the session is rolled back for good, without its kept objects losing their values.
+
+    Where it has such objects it lets go of all it has: it would warn of what was changed after a flush that failed.
+    """
+    with keeping_values(session):
+        if _KEEPERS in session.info:
+            session.expunge_all()
+        yield
 
 
 def _put_back(instance: object, mapper: Mapper[Any], values: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import (
 
 from cleanarch_kit.adapters.sqlalchemy._loose_types import AnySelect, Parameters
 from cleanarch_kit.adapters.sqlalchemy.connecting.failed_statements import any_failed, refuse_failed
-from cleanarch_kit.adapters.sqlalchemy.connecting.kept_values import keeping_values
+from cleanarch_kit.adapters.sqlalchemy.connecting.kept_values import rolling_back
 from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import begin_read_only, reading_engine
 from cleanarch_kit.adapters.sqlalchemy.connecting.text_collations import is_checked, report_collations
 
@@ -131,7 +131,7 @@ class UnitConnection:
         """Roll back."""
         await self._close_streams()
         if self._session is not None:
-            with keeping_values(self._session.sync_session):
+            with rolling_back(self._session.sync_session):
                 await self._session.rollback()
         if self._connection is not None and not self._session_leads:
             await self._connection.rollback()

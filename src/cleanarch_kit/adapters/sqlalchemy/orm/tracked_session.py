@@ -64,6 +64,7 @@ class TrackedSession:
         self._classes: list[TrackedObjects] = []
         self._attached: dict[int, object] = {}
         session.autoflush = False
+        event.listen(session, "before_flush", self._let_go)
         event.listen(session, "do_orm_execute", _refuse_lazy_load)
         keep_objects_of(session, self._objects)
 
@@ -125,6 +126,13 @@ class TrackedSession:
             tracked.current = row_of(entity)
             if tracked.version is not None:
                 tracked.version = entity.version - 1  # it is counted up with the status
+
+    def _let_go(self, *_: object) -> None:
+        """Let go of objects that a savepoint took back with it: they are not tracked any more, nor to be written."""
+        tracked = {id(each.entity) for objects in self._classes for each in objects.tracked()}
+        for key, entity in self._attached.items():
+            if key not in tracked and entity in self.session and entity not in self.session.deleted:
+                self.session.expunge(entity)
 
     def _objects(self) -> Iterator[object]:
         """What is tracked, and what was until another object took its identity."""
