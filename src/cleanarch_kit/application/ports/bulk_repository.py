@@ -35,7 +35,8 @@ class BulkRepository(SearchableRepository[EntityT, IdT]):
 
     Every row that is touched gets its next version, so that nobody can save an aggregate that was loaded before. Inside
     this unit of work, the tracked entities of the type are read anew by the next read that meets them. One that is held
-    and changed without being read again cannot be saved if its row was touched: `ConcurrencyError`.
+    and changed without being read again cannot be saved if its row was touched: `ConcurrencyError`. Of one without a
+    version, the fields that it changed are saved, and the others are left as the store has them.
 
     At least one criterion must be given, and None is none: who means all entities says `everything`.
 
