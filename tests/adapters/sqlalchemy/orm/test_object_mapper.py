@@ -393,6 +393,18 @@ async def test_after_a_rollback_objects_have_their_values_and_can_be_stored_anot
 
 
 @sqlite_only
+async def test_what_was_deleted_as_soon_as_it_was_written_is_stale_elsewhere(sessions: Sessions) -> None:
+    order = an_order(1, "a")
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        await Orders(unit).add(order)
+        await unit.flush()
+        await Orders(unit).delete(1)
+    with pytest.raises(ConcurrencyError):
+        async with SqlAlchemyUnitOfWork(sessions) as unit:
+            await Orders(unit).update(order)
+
+
+@sqlite_only
 async def test_what_a_savepoint_took_back_is_not_written_later(sessions: Sessions) -> None:
     await store(sessions, an_order(1, "a"), an_order(2))
     detached = await stored(sessions)

@@ -172,8 +172,8 @@ class ObjectMapper(DataMapper[EntityT, UnitConnection]):
         for tracked in changed:
             if not self._is_within(connection, tracked.entity.id):
                 raise self.stale(tracked)
-            if tracked.snapshot is None and state_of(tracked.entity).key is None:
-                make_transient_to_detached(tracked.entity)
+            if tracked.snapshot is None:
+                _make_detached(tracked.entity)
             session.attach(tracked.entity)
             if tracked.snapshot is not None:
                 flag_changed_values(cast("Row", tracked.snapshot), tracked.entity)
@@ -228,6 +228,15 @@ AnyObjectMapper: TypeAlias = ObjectMapper[Any]
 def _entity_of(record: Any) -> int:
     """What tells the records of a SELECT apart: eager loading by joins gives one for each member of a collection."""
     return id(record[0])
+
+
+def _make_detached(entity: object) -> None:
+    """Let SQLAlchemy take an object for a stored one, whatever became of it before: the version tells whether it is."""
+    for instance in (entity, *owned_objects(entity)):
+        if state_of(instance).was_deleted:
+            make_transient(instance)
+    if state_of(entity).key is None:
+        make_transient_to_detached(entity)
 
 
 def _write_as_a_whole(instance: object) -> None:
