@@ -405,6 +405,18 @@ async def test_what_was_deleted_as_soon_as_it_was_written_is_stale_elsewhere(ses
 
 
 @sqlite_only
+async def test_what_was_changed_and_deleted_is_only_deleted(sessions: Sessions) -> None:
+    await store(sessions, an_order(1), an_order(2))
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        orders = Orders(unit)
+        for order in await orders.list():
+            order.title = "changed"
+        await orders.delete(2)
+    async with SqlAlchemyUnitOfWork(sessions) as unit:
+        assert [(order.id, order.title) for order in await Orders(unit).list()] == [(1, "changed")]
+
+
+@sqlite_only
 async def test_what_a_savepoint_took_back_is_not_written_later(sessions: Sessions) -> None:
     await store(sessions, an_order(1, "a"), an_order(2))
     detached = await stored(sessions)

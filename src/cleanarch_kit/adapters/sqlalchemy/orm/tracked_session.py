@@ -148,6 +148,8 @@ class TrackedSession:
                 entity, state = tracked.entity, state_of(tracked.entity)
                 pending = state.modified or tracked.status is Status.DELETED
                 if tracked.status is not Status.NEW and pending and state.session is self.session:
+                    if tracked.status is Status.DELETED:
+                        _forget_changes(entity)
                     if tracked.version is not None:
                         version = entity.version
                         set_committed_value(entity, "version", tracked.version)
@@ -165,6 +167,14 @@ class TrackedSession:
         for key in columns:
             if key not in held:
                 set_committed_value(instance, key, None)
+
+
+def _forget_changes(entity: object) -> None:
+    """Have what was changed before a deletion not written, which would count the version up that is to be deleted."""
+    held = instance_dict(entity)
+    for key in shape_of(state_of(entity).mapper).columns:
+        if key in held:
+            set_committed_value(entity, key, held[key])
 
 
 def tracked_session(connection: UnitConnection) -> TrackedSession:
