@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import traceback
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from cleanarch_kit.adapters.memory import InMemoryEventSink
 from cleanarch_kit.adapters.sqlalchemy import SqlAlchemyOutbox, add_kit_tables
 from cleanarch_kit.application import Envelope, FailedEntry, PendingEvent, Relay, RelayReport
 from cleanarch_kit.domain import DomainEvent
-from cleanarch_kit.errors import DefinitionError, EventEncodingError, UnknownEventError
+from cleanarch_kit.errors import DefinitionError, EventEncodingError, StorageError, UnknownEventError
 from cleanarch_kit.testing import (
     CONTRACT_EVENTS,
     CancellationStyle,
@@ -95,6 +96,19 @@ async def test_an_event_that_cannot_be_stored_is_refused_before_anything_is_writ
         outbox.encode([PendingEvent(Ticked(number=1), "Clock/1"), PendingEvent(Ticked(number=1, text="\0"), "Clock/1")])
     with pytest.raises(UnknownEventError):
         outbox.encode([PendingEvent(Unknown(), "Clock/1")])
+
+
+async def test_a_database_that_refuses_the_events_is_told_as_one_of_our_errors_without_what_they_hold(
+    outbox: SqlAlchemyOutbox, engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession]
+) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("DROP TABLE outbox"))
+    envelopes = outbox.encode([PendingEvent(Ticked(number=1, text="canary"), "Clock/1")])
+    async with sessions() as session:
+        with pytest.raises(StorageError) as caught:
+            await outbox.write(session, envelopes)
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+    assert isinstance(caught.value.orig, Exception)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

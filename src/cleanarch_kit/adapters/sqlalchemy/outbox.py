@@ -8,7 +8,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from cleanarch_kit.adapters.sqlalchemy.connecting.execution import translated
+from cleanarch_kit.adapters.sqlalchemy._loose_types import Parameters
+from cleanarch_kit.adapters.sqlalchemy.connecting.execution import run, translated
 from cleanarch_kit.adapters.sqlalchemy.connecting.read_only import READ_ONLY
 from cleanarch_kit.adapters.sqlalchemy.connecting.single_writer import single_writer
 from cleanarch_kit.adapters.sqlalchemy.connecting.transaction import engine_of
@@ -92,7 +93,7 @@ class SqlAlchemyOutbox:
         """See `OutboxWriter`."""
         if envelopes:
             rows = [to_row(envelope, self._partitions) for envelope in envelopes]
-            await (await connection.connection()).execute(INSERT, rows)
+            await run(connection, outbox.metadata, _insert, rows)
 
     def wake(self) -> None:
         """See `OutboxWriter`."""
@@ -161,3 +162,7 @@ class SqlAlchemyOutbox:
                 for number in sorted(missing):
                     await connection.run_sync(insert_unless_present, outbox_partition, {"id": number})
         return bool(missing)
+
+
+def _insert(connection: sa.Connection, rows: list[Parameters]) -> None:
+    connection.execute(INSERT, rows)
