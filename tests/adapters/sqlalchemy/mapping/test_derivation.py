@@ -124,6 +124,12 @@ class Late:
 
 
 @dataclass
+class Owning:
+    id: int
+    lines: list[Plain]
+
+
+@dataclass
 class Nameless:
     name: str
 
@@ -150,6 +156,13 @@ class Nameless:
             MappingRules({"price": ("amt",)}),
             "Priced.price.currency: too few columns in table 'things'."
             " Add it, or name another one in columns = {'price': ...}",
+        ),
+        (
+            Owning,
+            ("id",),
+            MappingRules(),
+            "Owning.lines: no column 'lines' in table 'things'."
+            " Add it, or name another one in columns = {'lines': ...}; rows of another table are named in children = {'lines': Owned(...)}",
         ),
         (
             Plain,

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, is_dataclass
-from typing import Any, cast
+from typing import Any, cast, get_origin
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
@@ -24,6 +24,8 @@ from cleanarch_kit.adapters.sqlalchemy.mapping.fields import (
 from cleanarch_kit.errors import MappingError
 
 __all__ = ["Derived", "MappingRules", "derive"]
+
+_COLLECTIONS = (list, dict, set, tuple, frozenset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class _Search:
             part_columns = {part: f"{name}_{part}" if len(parts) > 1 else name for part in parts}
             nodes = ((part, self._build(f"{path}.{part}", part_columns[part], hints[part], names)) for part in parts)
             return Composite(bare, tuple(nodes), optional)
-        column = self._column(path, name if names is None else next(names, None))
+        column = self._column(path, name if names is None else next(names, None), many=get_origin(bare) in _COLLECTIONS)
         if is_wrapper(bare) and not _gives(column.type, bare):
             return Wrapped(bare, column, optional)
         return Leaf(column, bare if is_class(bare) else None, optional)
@@ -152,13 +154,15 @@ class _Search:
         column = self._table.c.get(name)
         return column is not None and (len(_part_names(bare)) > 1 or (is_class(bare) and _gives(column.type, bare)))
 
-    def _column(self, path: str, name: str | None) -> AnyColumn:
+    def _column(self, path: str, name: str | None, *, many: bool) -> AnyColumn:
         column = self._table.c.get(name) if name is not None else None
         if column is None:
             wanted = f"no column {name!r}" if name is not None else "too few columns"
+            field = path.partition(".")[0]
             raise MappingError(
                 f"{self._entity}.{path}: {wanted} in table {self._table.name!r}."
-                f" Add it, or name another one in columns = {{{path.partition('.')[0]!r}: ...}}"
+                f" Add it, or name another one in columns = {{{field!r}: ...}}"
+                + (f"; rows of another table are named in children = {{{field!r}: Owned(...)}}" if many else "")
             )
         return column
 
