@@ -162,7 +162,8 @@ class Nameless:
             ("id",),
             MappingRules(),
             "Owning.lines: no column 'lines' in table 'things'."
-            " Add it, or name another one in columns = {'lines': ...}; rows of another table are named in children = {'lines': Owned(...)}",
+            " Add it, or name another one in columns = {'lines': ...};"
+            " rows of another table are named in children = {'lines': Owned(...)}",
         ),
         (
             Plain,
