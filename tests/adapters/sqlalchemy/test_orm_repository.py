@@ -1,10 +1,9 @@
 """The repository over SQLAlchemy's ORM keeps the same contracts; and what is its own."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import ClassVar, cast
 
 import pytest
@@ -33,10 +32,12 @@ from cleanarch_kit.testing import (
     ScopeContract,
     Subject,
     UnitOfWorkContract,
+    compare_with_a_model,
     keep_tenants_apart,
 )
-from cleanarch_kit.testing.contracts import concurrency, scoping, storing, tenant_operations
+from cleanarch_kit.testing.contracts import concurrency, machine, scoping, storing, tenant_operations
 from cleanarch_kit.testing.contracts import subject as samples
+from cleanarch_kit.testing.contracts.machine import OpenSubjects
 
 SQLITE = frozenset(Capability) - {Capability.CONCURRENT_WRITERS, Capability.LOCKS, Capability.SKIP_LOCKED}
 
@@ -172,8 +173,8 @@ class TestSqliteRepository(OrmRepositories):
 
 
 @pytest.mark.parametrize("mapped", [Declarative], indirect=True)
-@pytest.mark.parametrize("database", ["asyncpg"], indirect=True)
-class TestPostgresqlRepository(OrmRepositories):
+@pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
+class TestServerRepository(OrmRepositories):
     """Every capability is declared."""
 
     increments = locked_increments = 50
@@ -181,7 +182,7 @@ class TestPostgresqlRepository(OrmRepositories):
 
 @pytest.mark.parametrize("mapped", [Imperative], indirect=True)
 @pytest.mark.parametrize("database", ["asyncmy"], indirect=True)
-class TestMariaDbRepository(OrmRepositories):
+class TestImperativeRepository(OrmRepositories):
     """Every capability is declared."""
 
     increments = locked_increments = 50
@@ -197,8 +198,8 @@ class TestSqliteUnitOfWork(OrmUnitsOfWork):
 
 
 @pytest.mark.parametrize("mapped", [Declarative], indirect=True)
-@pytest.mark.parametrize("database", ["asyncpg"], indirect=True)
-class TestPostgresqlUnitOfWork(OrmUnitsOfWork):
+@pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
+class TestServerUnitOfWork(OrmUnitsOfWork):
     """Every capability is declared."""
 
 
@@ -212,26 +213,55 @@ class TestSqliteScopes(OrmScopes):
     capabilities: ClassVar[frozenset[Capability]] = SQLITE
 
 
-@pytest.mark.parametrize("mapped", [Imperative], indirect=True)
-@pytest.mark.parametrize("database", ["asyncpg"], indirect=True)
-class TestPostgresqlScopes(OrmScopes):
+@pytest.mark.parametrize("mapped", [Declarative], indirect=True)
+@pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
+class TestServerScopes(OrmScopes):
     """Every capability is declared."""
 
 
-def test_it_keeps_tenants_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenant_operations, "Book", Declarative.Book)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'orm.db'}")
+@pytest.mark.parametrize("mapped", [Imperative], indirect=True)
+@pytest.mark.parametrize("database", ["asyncpg"], indirect=True)
+class TestImperativeScopes(OrmScopes):
+    """Every capability is declared."""
+
+
+@contextmanager
+def one_database(url: str) -> Generator[tuple[asyncio.Runner, OpenSubjects]]:
+    """A database with the samples as declarative classes, emptied for each example."""
+    engine = create_async_engine(url)
+
+    async def run(work: Callable[[sa.Connection], object]) -> None:
+        async with engine.begin() as connection:
+            await connection.run_sync(work)
+
+    def empty(connection: sa.Connection) -> None:
+        for table in Base.metadata.sorted_tables:
+            connection.execute(table.delete())
 
     @asynccontextmanager
     async def subjects() -> AsyncGenerator[Mapping[str, Subject]]:
-        async with engine.begin() as connection:
-            await connection.run_sync(Base.metadata.drop_all)
-            await connection.run_sync(Base.metadata.create_all)
+        await run(empty)
         unit = partial(SqlAlchemyUnitOfWork, session_factory(engine))
         books = cast("Callable[[object], SearchableRepository[testing.Book, BookId]]", Declarative.Books)
         notes = cast("Callable[[object], SearchableRepository[testing.Note, NoteId]]", Declarative.Notes)
         yield {"orm": Subject(unit, books, notes)}
 
     with asyncio.Runner() as runner:
-        keep_tenants_apart(subjects, runner=runner, examples=20)
+        runner.run(run(Base.metadata.create_all))
+        yield runner, subjects
+        runner.run(run(Base.metadata.drop_all))
         runner.run(engine.dispose())
+
+
+@pytest.mark.parametrize(("database", "examples"), [("sqlite", 15), ("asyncpg", 4)], indirect=["database"])
+def test_it_does_what_a_model_says(database_url: str, examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "Book", Declarative.Book)
+    with one_database(database_url) as (runner, subjects):
+        compare_with_a_model(subjects, runner=runner, examples=examples, steps=30)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_it_keeps_tenants_apart(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenant_operations, "Book", Declarative.Book)
+    with one_database(database_url) as (runner, subjects):
+        keep_tenants_apart(subjects, runner=runner, examples=20)
