@@ -1,16 +1,18 @@
 """The in-memory repository keeps the contract; and what is its own."""
 
 import asyncio
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
 import pytest
 
+from cleanarch_kit import testing
 from cleanarch_kit.adapters.memory import InMemoryRepository, InMemoryStore, InMemoryUnitOfWork, UniqueKeys
-from cleanarch_kit.application import CursorRequest
+from cleanarch_kit.application import CursorRequest, SearchableRepository
 from cleanarch_kit.application.pagination.keyset import Keyset
-from cleanarch_kit.domain import Money, present
+from cleanarch_kit.domain import Entity, EntityId, Money, present
 from cleanarch_kit.domain.criteria import Ordering
 from cleanarch_kit.errors import InvalidCursorError, UnitOfWorkStateError
 from cleanarch_kit.testing import (
@@ -26,6 +28,7 @@ from cleanarch_kit.testing import (
     RepositoryContract,
     Subject,
 )
+from cleanarch_kit.testing.contracts import subject as sample
 
 
 class InMemoryBooks(InMemoryRepository[Book, BookId]):
@@ -50,6 +53,43 @@ class TestInMemoryBulk(BulkContract):
     def subject(self) -> Subject:
         store = InMemoryStore()
         return Subject(partial(InMemoryUnitOfWork, store), InMemoryBooks, InMemoryNotes)
+
+
+class CopyId(EntityId): ...
+
+
+@dataclass(kw_only=True)
+class Copy(Entity[CopyId]):
+    shelf: str
+
+
+def two_copies() -> list[Copy]:
+    return [Copy(id=CopyId.new(), shelf=shelf) for shelf in ("left", "right")]
+
+
+class WithChildren:
+    """The sample aggregate, with children whoever makes one; its name is part of what the contract compares."""
+
+    @dataclass(kw_only=True)
+    class Book(testing.Book):
+        copies: list[Copy] = field(default_factory=two_copies)
+
+    class Books(InMemoryRepository[Book, BookId]):
+        unique: UniqueKeys["WithChildren.Book"] = {"uq_books_isbn": lambda b: b.isbn}
+
+
+class TestInMemoryWithChildren(RepositoryContract):
+    @pytest.fixture
+    async def subject(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Subject]:
+        monkeypatch.setattr(sample, "Book", WithChildren.Book)
+
+        def books(unit: InMemoryUnitOfWork) -> SearchableRepository[testing.Book, BookId]:
+            return cast("SearchableRepository[testing.Book, BookId]", WithChildren.Books(unit))
+
+        unit_of_work = partial(InMemoryUnitOfWork, InMemoryStore())
+        yield Subject(unit_of_work, books, InMemoryNotes)
+        async with unit_of_work() as unit:  # whatever was done, each book has its two
+            assert all([len(book.copies) == 2 async for book in WithChildren.Books(unit).stream()])
 
 
 class InMemoryOrders(InMemoryRepository[Order, OrderId]):

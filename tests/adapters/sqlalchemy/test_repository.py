@@ -1,9 +1,10 @@
 """The repository keeps the contract on every database; and what is its own."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from types import new_class
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -11,21 +12,27 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
+from cleanarch_kit import testing
 from cleanarch_kit.adapters.memory import InMemoryRepository, InMemoryStore, InMemoryUnitOfWork
-from cleanarch_kit.adapters.sqlalchemy import SqlAlchemyRepository, SqlAlchemyUnitOfWork
+from cleanarch_kit.adapters.sqlalchemy import Owned, SqlAlchemyRepository, SqlAlchemyUnitOfWork, UtcDateTime
 from cleanarch_kit.application import CursorRequest, SearchableRepository
 from cleanarch_kit.application.pagination.keyset import keyset_of
-from cleanarch_kit.domain import AggregateRoot, Email, EntityId, asc, desc, is_null, one_of, present
+from cleanarch_kit.domain import AggregateRoot, Email, Entity, EntityId, asc, desc, is_null, one_of, present
 from cleanarch_kit.domain.criteria import Criterion, Ordering
 from cleanarch_kit.errors import DefinitionError, InvalidCursorError, MappingError
 from cleanarch_kit.testing import (
+    BookId,
     BulkContract,
     Capability,
+    Note,
+    NoteId,
     OwnedChildrenContract,
     OwnedSubject,
     RepositoryContract,
     Subject,
 )
+from cleanarch_kit.testing.contracts import subject as sample
+from cleanarch_kit.testing.contracts import upserting
 
 if TYPE_CHECKING:
     from cleanarch_kit.domain import Email as Later
@@ -85,6 +92,122 @@ class TestSqliteOwnedChildren(SqlOwnedChildren):
 @pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
 class TestServerOwnedChildren(SqlOwnedChildren):
     """As above."""
+
+
+class CopyId(EntityId): ...
+
+
+@dataclass(kw_only=True)
+class Copy(Entity[CopyId]):
+    shelf: str
+
+
+def two_copies() -> list[Copy]:
+    return [Copy(id=CopyId.new(), shelf=shelf) for shelf in ("left", "right")]
+
+
+class WithChildren:
+    """The sample aggregate, with children whoever makes one; its name is part of what the contract compares."""
+
+    @dataclass(kw_only=True)
+    class Book(testing.Book):
+        copies: list[Copy] = field(default_factory=two_copies)
+
+
+shelves = sa.MetaData()
+books = sa.Table(
+    "books",
+    shelves,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("isbn", sa.String(200), nullable=False),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("price_amount", sa.BigInteger, nullable=False),
+    sa.Column("price_currency", sa.String(3), nullable=False),
+    sa.Column("rank", sa.Integer),
+    sa.Column("published_at", UtcDateTime),
+    sa.UniqueConstraint("isbn", name="uq_books_isbn"),
+    mysql_collate="utf8mb4_nopad_bin",
+)
+copies = sa.Table(
+    "copies",
+    shelves,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("book_id", sa.Uuid, sa.ForeignKey("books.id"), nullable=False),
+    sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("shelf", sa.String(20), nullable=False),
+)
+notes = sa.Table(
+    "notes",
+    shelves,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("text", sa.String(200), nullable=False),
+    sa.Column("stars", sa.Integer, nullable=False),
+)
+
+
+WITHOUT_THEIR_TWO = sa.select(books.c.id).outerjoin(copies).group_by(books.c.id).having(sa.func.count(copies.c.id) != 2)
+
+
+class SqlBooks(SqlAlchemyRepository[WithChildren.Book, BookId]):
+    table = books
+    children: ClassVar = {"copies": Owned(copies, position="place")}
+
+
+class SqlNotes(SqlAlchemyRepository[Note, NoteId]):
+    table = notes
+
+
+@pytest.fixture
+async def with_children(
+    engine: AsyncEngine, sessions: async_sessionmaker[AsyncSession], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Subject]:
+    """An adapter whose books all have children, for the contracts."""
+    for module in (sample, upserting):
+        monkeypatch.setattr(module, "Book", WithChildren.Book)
+    async with engine.begin() as connection:
+        await connection.run_sync(shelves.create_all, checkfirst=False)
+
+    def books(unit: SqlAlchemyUnitOfWork) -> SearchableRepository[testing.Book, BookId]:
+        return cast("SearchableRepository[testing.Book, BookId]", SqlBooks(unit))
+
+    yield Subject(partial(SqlAlchemyUnitOfWork, sessions), books, SqlNotes)
+    async with engine.connect() as connection:  # whatever was done, each book has its two
+        assert (await connection.execute(WITHOUT_THEIR_TWO)).all() == []
+
+
+class SqlWithChildren(RepositoryContract):
+    increments = locked_increments = 50
+
+    @pytest.fixture
+    def subject(self, with_children: Subject) -> Subject:
+        return with_children
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestSqliteWithChildren(SqlWithChildren):
+    capabilities: ClassVar[frozenset[Capability]] = SQLITE
+
+
+@pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
+class TestServerWithChildren(SqlWithChildren):
+    """Every capability is declared."""
+
+
+class SqlBulkWithChildren(BulkContract):
+    @pytest.fixture
+    def subject(self, with_children: Subject) -> Subject:
+        return with_children
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestSqliteBulkWithChildren(SqlBulkWithChildren):
+    capabilities: ClassVar[frozenset[Capability]] = SQLITE
+
+
+@pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
+class TestServerBulkWithChildren(SqlBulkWithChildren):
+    """Every capability is declared."""
 
 
 class ThingId(EntityId): ...

@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from cleanarch_kit.adapters.sqlalchemy import Owned, ScalarType, SqlAlchemyRepository, SqlAlchemyUnitOfWork
+from cleanarch_kit.adapters.sqlalchemy import Owned, ScalarType, SqlAlchemyRepository, SqlAlchemyUnitOfWork, UtcDateTime
 from cleanarch_kit.domain import AggregateRoot, Entity, EntityId, Money, any_, change, everything
 from cleanarch_kit.errors import ConcurrencyError, DuplicateError
-from cleanarch_kit.testing import Book, BookId, Capability, Note, NoteId, Subject, UnitOfWorkContract
+from cleanarch_kit.testing import Book, BookId, Capability, Note, NoteId, ScopeContract, Subject, UnitOfWorkContract
 from cleanarch_kit.testing.contracts.concurrency import ConcurrencyContract
 from cleanarch_kit.testing.contracts.storing import StoringContract
 
@@ -324,6 +325,8 @@ class TestAggregate:
                 await repository.delete(box.id)
 
 
+SQLITE = frozenset(Capability) - {Capability.CONCURRENT_WRITERS, Capability.LOCKS, Capability.SKIP_LOCKED}
+
 two_tables = sa.MetaData()
 books = sa.Table(
     "books",
@@ -333,8 +336,9 @@ books = sa.Table(
     sa.Column("isbn", sa.String(200), nullable=False),
     sa.Column("title", sa.String(200), nullable=False),
     sa.Column("rank", sa.Integer),
-    sa.Column("published_at", sa.DateTime(timezone=True)),
+    sa.Column("published_at", UtcDateTime),
     sa.UniqueConstraint("isbn", name="uq_books_isbn"),
+    mysql_collate="utf8mb4_nopad_bin",
 )
 prices = sa.Table(
     "prices",
@@ -363,23 +367,71 @@ class SqlNotes(SqlAlchemyRepository[Note, NoteId]):
     table = notes
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-class TestBooksOfTwoTables(StoringContract, ConcurrencyContract, UnitOfWorkContract):
-    """The contracts that have nothing to do with searching by price hold where an aggregate has several tables."""
+@pytest.fixture
+async def two_tables_subject(engine: AsyncEngine, sessions: Sessions) -> Subject:
+    """An adapter that writes two tables for each book, for the contracts."""
+    async with engine.begin() as connection:
+        await connection.run_sync(two_tables.create_all, checkfirst=False)
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability) - {
-        Capability.CONCURRENT_WRITERS,
-        Capability.LOCKS,
-        Capability.SKIP_LOCKED,
-    }
-    increments = 50
-    locked_increments = 20
+    def checked_out() -> int:
+        assert isinstance(engine.pool, AsyncAdaptedQueuePool)
+        return engine.pool.checkedout()
+
+    return Subject(partial(SqlAlchemyUnitOfWork, sessions), SqlBooks, SqlNotes, checked_out)
+
+
+class BooksOfTwoTables(StoringContract, ConcurrencyContract):
+    """What has nothing to do with searching by price holds where the price is a child."""
+
+    increments = locked_increments = 50
 
     @pytest.fixture
-    async def subject(self, engine: AsyncEngine, sessions: Sessions) -> Subject:
-        async with engine.begin() as connection:
-            await connection.run_sync(two_tables.create_all)
-        return Subject(partial(SqlAlchemyUnitOfWork, sessions), SqlBooks, SqlNotes)
+    def subject(self, two_tables_subject: Subject) -> Subject:
+        return two_tables_subject
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestSqliteBooksOfTwoTables(BooksOfTwoTables):
+    """SQLite has one writer and locks the database, not rows."""
+
+    capabilities: ClassVar[frozenset[Capability]] = SQLITE
+
+
+@pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
+class TestServerBooksOfTwoTables(BooksOfTwoTables):
+    """Every capability is declared."""
+
+
+class UnitsOfTwoTables(UnitOfWorkContract):
+    @pytest.fixture
+    def subject(self, two_tables_subject: Subject) -> Subject:
+        return two_tables_subject
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestSqliteUnitsOfTwoTables(UnitsOfTwoTables):
+    capabilities: ClassVar[frozenset[Capability]] = SQLITE
+
+
+@pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
+class TestServerUnitsOfTwoTables(UnitsOfTwoTables):
+    """Every capability is declared."""
+
+
+class ScopesOfTwoTables(ScopeContract):
+    @pytest.fixture
+    def subject(self, two_tables_subject: Subject) -> Subject:
+        return two_tables_subject
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestSqliteScopesOfTwoTables(ScopesOfTwoTables):
+    capabilities: ClassVar[frozenset[Capability]] = SQLITE
+
+
+@pytest.mark.parametrize("database", ["asyncpg", "psycopg", "asyncmy"], indirect=True)
+class TestServerScopesOfTwoTables(ScopesOfTwoTables):
+    """Every capability is declared."""
 
 
 class TreeId(EntityId): ...
