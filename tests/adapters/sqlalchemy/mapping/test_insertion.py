@@ -284,10 +284,10 @@ async def test_a_cancellation_in_the_middle_leaves_nothing(engine: AsyncEngine, 
         async with SqlAlchemyUnitOfWork(sessions) as unit:
             assert await SqlThings(unit).count() == 0
 
-    assert await cancel_everywhere(scenario, verify)  # how often depends on how fast the server answers
+    assert await cancel_everywhere(scenario, verify) > 3
     assert not any(statement.startswith("INSERT") for statement in statements)
     del rows[3:]  # psycopg sends them in a pipeline
-    assert await cancel_everywhere(scenario, verify)
+    assert await cancel_everywhere(scenario, verify) >= 2  # one more where the server is slow to answer
     with pytest.raises(DuplicateError) as caught:
         await add(sessions, [*rows, replace(rows[0], id=ThingId.new())])
     assert caught.value.constraint == "uq_things_name"
